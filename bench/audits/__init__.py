@@ -1,0 +1,1 @@
+"""One file an audit: a METRICS table and a pure function of predictions."""

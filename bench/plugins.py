@@ -1,0 +1,43 @@
+"""Find the one-file plug-ins of a package: strategies, audits, tasks."""
+
+from collections.abc import Iterable
+from importlib import import_module, util
+from pathlib import Path
+from pkgutil import iter_modules
+from types import ModuleType
+
+from bench.schema import BadInputError
+
+
+def names(package: str) -> list[str]:
+    """Return the sorted names of a package's plug-ins without importing any of them."""
+    found = iter_modules(import_module(package).__path__)
+    return sorted(m.name for m in found if not m.name.startswith("_"))
+
+
+def load(package: str, name: str, folders: Iterable[Path] = ()) -> ModuleType:
+    """Import the plug-in `name`: from the user's `folders` first, else from `package`.
+
+    Raises
+    ------
+    BadInputError
+        No file of that name exists; the message lists those that do.
+    """
+    folders = list(folders)
+    for folder in folders:
+        if (folder / f"{name}.py").is_file():
+            return _load_file(folder / f"{name}.py")
+    known = names(package)
+    if name not in known:
+        known += [p.stem for folder in folders for p in sorted(folder.glob("[!_]*.py"))]
+        raise BadInputError(f"no {package} named {name!r}; there are: {', '.join(known)}")
+    return import_module(f"{package}.{name}")
+
+
+def _load_file(path: Path) -> ModuleType:
+    spec = util.spec_from_file_location(f"user_plugin_{path.stem}", path)
+    if spec is None or spec.loader is None:
+        raise BadInputError(f"{path} is not a Python file")
+    module = util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module

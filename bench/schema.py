@@ -1,0 +1,216 @@
+"""The tables that cross a stage: their columns, types and units. Read this file first."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Literal, NamedTuple
+
+import numpy as np
+
+Array = np.ndarray
+
+
+class BadInputError(Exception):
+    """Input that a person can mend; printed as one line, exit code 2.
+
+    The message names the file, the key, the value and the way out.
+    """
+
+
+@dataclass(frozen=True, kw_only=True)
+class TaskCard:
+    """What a reader must know before believing a number about the task."""
+
+    title: str
+    label_meaning: str
+    source: str
+    licence: str
+    fingerprint: str
+    """sha256 of the content the rows were read from."""
+    warnings: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Task:
+    """Texts with a label, groups, stable ids and a split; row i is the same example everywhere."""
+
+    name: str
+    example_id: Array  # (n,) str, derived from content
+    text: Array  # (n,) str
+    text_pair: Array | None = None  # (n,) str
+    label: Array  # (n,) int64, index into `classes`
+    groups: Mapping[str, Array]  # attribute -> (n,) str, never null
+    split: Array  # (n,) str: "train", "validation" or "test"
+    classes: tuple[str, ...]  # binary: classes[1] is the positive class
+    card: TaskCard
+    views: Mapping[str, Array] = field(default_factory=dict)
+    """View -> (n,) str, the texts changed in a stated way; "" where the view changes nothing."""
+
+
+class Split(NamedTuple):
+    """The training split as a strategy may see it: labels and the mitigated attribute."""
+
+    label: Array  # (n,) int64 in 0..n_classes-1
+    group: Array  # (n,) int64 in 0..n_groups-1
+    n_classes: int
+    n_groups: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Predictions:
+    """One model's answers on one split and one view; what every audit reads.
+
+    Raises
+    ------
+    ValueError
+        Columns differ in length, ids repeat, or probabilities are no distribution.
+    """
+
+    example_id: Array  # (n,) str, stable across runs: what makes comparisons paired
+    label: Array  # (n,) int64, index into `classes`
+    groups: Mapping[str, Array]  # attribute -> (n,) str; "" is not annotated
+    prediction: Array  # (n,) int64: the prediction made
+    probability: Array | None  # (n, n_classes) float64, rows sum to 1; None: not known
+    classes: tuple[str, ...]  # binary: classes[1] is the positive class
+    hidden: Array | None = None  # (n, hidden_size) float32: what the classification head reads
+
+    def __post_init__(self) -> None:
+        """Refuse tables that no audit could read."""
+        n = len(self.example_id)
+        columns = [self.label, self.prediction, *self.groups.values()]
+        columns += [c for c in (self.probability, self.hidden) if c is not None]
+        if any(len(column) != n for column in columns):
+            raise ValueError("every column needs one row an example")
+        if len(np.unique(self.example_id)) != n:
+            raise ValueError("example_id repeats")
+        if self.probability is not None:
+            if self.probability.shape != (n, len(self.classes)):
+                raise ValueError("probability needs one column a class")
+            if not np.allclose(self.probability.sum(axis=1), 1, atol=1e-4):
+                raise ValueError("probabilities do not sum to 1")
+
+    def take(self, rows: Array) -> "Predictions":
+        """Return the given rows: a group, a shuffle or a pairing."""
+        return replace(
+            self,
+            example_id=self.example_id[rows],
+            label=self.label[rows],
+            groups={name: column[rows] for name, column in self.groups.items()},
+            prediction=self.prediction[rows],
+            probability=None if self.probability is None else self.probability[rows],
+            hidden=None if self.hidden is None else self.hidden[rows],
+        )
+
+    def with_probability(self, probability: Array) -> "Predictions":
+        """Return the same examples with new probabilities and their argmax as prediction."""
+        return replace(self, probability=probability, prediction=probability.argmax(axis=1))
+
+
+Currency = Literal["flops", "tokens", "examples", "steps", "seconds"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ledger:
+    """What a cell really spent, in every currency, and what it takes to keep."""
+
+    flops: float
+    tokens: int
+    padded_tokens: int
+    """Tokens computed, padding included."""
+    examples: int
+    steps: int
+    seconds: float
+    peak_memory_bytes: int
+    trainable_parameters: int
+    stored_bytes: int
+    """Bytes of the parameters that differ from the pretrained model."""
+    energy_joules: float | None = None
+    """From NVML; None where there is no such meter."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Evidence:
+    """What one strategy left behind: all that an audit may look at. One entry a seed."""
+
+    strategy: str
+    seeds: tuple[int, ...]
+    test: tuple[Predictions, ...]  # the same examples in the same order for every seed
+    validation: tuple[Predictions, ...] = ()
+    views: Mapping[str, tuple[Predictions, ...]] = field(default_factory=dict)
+    ledgers: tuple[Ledger, ...] = ()
+    training_counts: Mapping[str, Mapping[str, Array]] = field(default_factory=dict)
+    """Attribute -> group -> (n_classes,) number of training examples."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class AuditSettings:
+    """How the audits of one run are made; the same for every strategy, so draws are paired."""
+
+    replicates: int = 2000
+    """Bootstrap draws of the test examples, and permutation draws of a floor."""
+    min_group_size: int = 30
+    """Smaller groups are listed and left out of gaps."""
+    intersections: tuple[tuple[str, ...], ...] = ()
+    """Attributes whose combinations are audited as groups."""
+    seed: int = 0
+    """Seed of the bootstrap, not of a training run."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Metric:
+    """What a number means; every measurement names one of these."""
+
+    better: Literal["lower", "higher", "zero", "one", "neither"]
+    low: float
+    high: float
+    reference: str
+    definition: str
+    version: int = 1
+
+
+class Measurement(NamedTuple):
+    """One number of an audit, with how sure it is. The field order is the interface."""
+
+    audit: str
+    metric: str
+    attribute: str = ""
+    """"" for the whole test set; "x × y" for an intersection."""
+    group: str = ""
+    """A group's name, "gap" for a between-group number, "a × b" for an intersection."""
+    view: str = "original"
+    posthoc: str = ""
+    """"" or "temperature"."""
+    value: float = float("nan")
+    """The plug-in estimate: what other tools compute."""
+    corrected: float | None = None
+    low: float | None = None
+    high: float | None = None
+    n: int = 0
+    floor_mean: float | None = None
+    floor_p95: float | None = None
+    undefined: str = ""
+    """Why the value is NaN."""
+
+
+class Contrast(NamedTuple):
+    """A paired difference, strategy minus reference, on the same examples and seeds."""
+
+    metric: str
+    attribute: str
+    group: str
+    view: str
+    posthoc: str
+    strategy: str
+    reference: str
+    difference: float
+    low: float | None
+    """None where no interval covers: the size of a gap's change is not quoted."""
+    high: float | None
+    p_value: float | None
+    p_adjusted: float | None
+    """Holm over the declared family; None outside it."""
+    minimum_detectable_effect: float | None
+    """At 80 % power, two-sided 5 %."""
+    verdict: Literal["better", "worse", "no evidence of a difference", "undefined"]
+    n: int
+    seeds: int
+    undefined: str = ""

@@ -1,0 +1,1 @@
+"""One file a data source; each has `load(**options) -> Task`."""

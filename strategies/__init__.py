@@ -1,0 +1,1 @@
+"""One file a fine-tuning strategy; the file name is the strategy's name."""
