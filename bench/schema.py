@@ -189,6 +189,9 @@ class Measurement(NamedTuple):
     floor_p95: float | None = None
     undefined: str = ""
     """Why the value is NaN."""
+    strategy: str = ""
+    seed: int | None = None
+    """None for the mean over seeds."""
 
 
 class Contrast(NamedTuple):
@@ -214,3 +217,55 @@ class Contrast(NamedTuple):
     n: int
     seeds: int
     undefined: str = ""
+
+
+class LeftOut(NamedTuple):
+    """A group that takes no part in gaps, and why; never silently dropped."""
+
+    attribute: str
+    group: str
+    n: int
+    reason: str
+
+
+class ReliabilityBin(NamedTuple):
+    """One point of a reliability diagram: what was said against what happened."""
+
+    strategy: str
+    attribute: str
+    """"" for the whole test set."""
+    group: str
+    posthoc: str
+    """"" or "temperature"."""
+    low_edge: float
+    high_edge: float
+    mean_probability: float
+    """Mean of p1 (binary) or of the confidence (multi-class) in the bin, over seeds."""
+    observed: float
+    """Share of positives (binary) or of correct predictions (multi-class)."""
+    low: float
+    high: float
+    n: int
+    """Examples of one seed, rounded mean over seeds."""
+
+
+class ParetoPoint(NamedTuple):
+    """Where one strategy stands in the trade-off of performance and fairness."""
+
+    strategy: str
+    performance: float
+    fairness: float
+    pareto_probability: float
+    """Share of bootstrap draws in which no other strategy is better on both axes."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Results:
+    """Everything that was measured in one run: what a report and a gate read."""
+
+    measurements: tuple[Measurement, ...]
+    contrasts: tuple[Contrast, ...] = ()
+    definitions: Mapping[str, Metric] = field(default_factory=dict)
+    left_out: tuple[LeftOut, ...] = ()
+    reliability: tuple[ReliabilityBin, ...] = ()
+    trade_off: tuple[ParetoPoint, ...] = ()
