@@ -1,0 +1,104 @@
+"""What a run knows besides its numbers: the second half of what a report is made from."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal, NamedTuple
+
+from bench.schema import AuditSettings, Currency, Ledger, TaskCard
+
+
+class CurvePoint(NamedTuple):
+    """One line of a cell's learning curve."""
+
+    spent: float
+    """Fraction of the budget spent, 0 to 1."""
+    loss: float
+    """Training loss, of the strategy's own objective."""
+    learning_rate: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class CellFacts:
+    """What became of one cell."""
+
+    strategy: str
+    """The label its measurements carry."""
+    seed: int
+    status: Literal["finished", "failed", "missing"]
+    reason: str = ""
+    """Why it failed or is missing."""
+    ledger: Ledger | None = None
+    curve: tuple[CurvePoint, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class StrategyFacts:
+    """How one strategy of the suite fine-tunes."""
+
+    label: str
+    """The name its measurements carry."""
+    use: str
+    """The plug-in, or several joined by "+"."""
+    options: str = ""
+    """Its options as the suite wrote them, such as "r = 8, alpha = 32"."""
+    choices: frozenset[str] = frozenset()
+    """Which of "adapt", "sampling_weights", "objective", "revise" it makes."""
+    needs_groups_in: frozenset[str] = frozenset()
+    """Where it reads group labels: "train", "inference"."""
+    yardstick: bool = False
+    reference: str = ""
+    """The paper, and what deviates from it."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ModelCard:
+    """The pretrained model that every strategy starts from."""
+
+    name: str
+    licence: str = ""
+    fingerprint: str = ""
+    """sha256 of its weights."""
+    parameters: int | None = None
+
+
+class Table(NamedTuple):
+    """A titled table of text and numbers, such as one of the data audit."""
+
+    title: str
+    columns: tuple[str, ...]
+    rows: tuple[tuple[str | int | float, ...], ...]
+    note: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunFacts:
+    """Everything the report says that was not measured on predictions.
+
+    Only `suite` is needed: a report of foreign predictions knows no more than a name.
+    """
+
+    suite: str
+    suite_toml: str = ""
+    """The suite's text as run."""
+    card: TaskCard | None = None
+    model: ModelCard | None = None
+    strategies: tuple[StrategyFacts, ...] = ()
+    """In the suite's order, yardsticks included."""
+    cells: tuple[CellFacts, ...] = ()
+    currency: Currency | None = None
+    amount: float | None = None
+    """What a cell may spend, in `currency`."""
+    reference: str = ""
+    """Label of the strategy that the others are compared with."""
+    performance_metric: str = "accuracy"
+    gap_metric: str = "equalized_odds_difference"
+    """The two metrics that the answer and the trade-off are about."""
+    selection_rule: str = ""
+    """In words: which checkpoint or options were kept, and on which split."""
+    settings: AuditSettings | None = None
+    environment: Mapping[str, str] = field(default_factory=dict)
+    commit: str = ""
+    """The code's commit, "+changes" appended where the tree was dirty."""
+    command: str = ""
+    """The command that makes this report again."""
+    data_audit: tuple[Table, ...] = ()
