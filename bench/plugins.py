@@ -1,5 +1,7 @@
 """Find the one-file plug-ins of a package: strategies, audits, tasks."""
 
+import hashlib
+import sys
 from collections.abc import Iterable
 from importlib import import_module, util
 from pathlib import Path
@@ -35,9 +37,12 @@ def load(package: str, name: str, folders: Iterable[Path] = ()) -> ModuleType:
 
 
 def _load_file(path: Path) -> ModuleType:
-    spec = util.spec_from_file_location(f"user_plugin_{path.stem}", path)
+    name = f"user_plugin_{path.stem}_{hashlib.sha256(bytes(path.resolve())).hexdigest()[:8]}"
+    if name in sys.modules:
+        return sys.modules[name]
+    spec = util.spec_from_file_location(name, path)
     if spec is None or spec.loader is None:
         raise BadInputError(f"{path} is not a Python file")
-    module = util.module_from_spec(spec)
+    module = sys.modules[name] = util.module_from_spec(spec)  # dataclasses look themselves up
     spec.loader.exec_module(module)
     return module

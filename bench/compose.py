@@ -1,0 +1,162 @@
+"""Find strategies by name, check their options, and compose several into one."""
+
+import hashlib
+import inspect
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any, get_type_hints
+
+from pydantic import ConfigDict, ValidationError, create_model
+from torch import nn
+
+from bench import plugins
+from bench.schema import Array, BadInputError, Predictions, Split
+from bench.strategy import Objective, Strategy
+from bench.suite import problems
+
+CHOICES = ("adapt", "sampling_weights", "objective", "revise")
+
+
+def claims(strategy: Strategy) -> frozenset[str]:
+    """Return which of the four choices a strategy makes."""
+    if isinstance(strategy, Composition):
+        return frozenset[str]().union(*(claims(part) for part in strategy.parts))
+    kind = type(strategy)
+    return frozenset(c for c in CHOICES if getattr(kind, c) is not getattr(Strategy, c))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Composition(Strategy):
+    """Several strategies at once, `a+b`; each choice is made by the one part that claims it."""
+
+    reference = "each part's own"
+
+    names: tuple[str, ...]
+    parts: tuple[Strategy, ...]
+
+    def __post_init__(self) -> None:
+        """Refuse two parts that claim one choice, by name."""
+        for choice in CHOICES:
+            rivals = [
+                n for n, p in zip(self.names, self.parts, strict=True) if choice in claims(p)
+            ]
+            if len(rivals) > 1:
+                raise BadInputError(
+                    f"{'+'.join(self.names)}: {' and '.join(rivals)} both choose {choice!r}; "
+                    "compose strategies that make different choices"
+                )
+
+    def _maker(self, choice: str) -> Strategy:
+        return next((p for p in self.parts if choice in claims(p)), self.parts[0])
+
+    def adapt(self, model: nn.Module) -> nn.Module:
+        """Delegate to the part that claims it."""
+        return self._maker("adapt").adapt(model)
+
+    def sampling_weights(self, train: Split) -> Array | None:
+        """Delegate to the part that claims it."""
+        return self._maker("sampling_weights").sampling_weights(train)
+
+    def objective(self, train: Split, hidden_size: int) -> Objective:
+        """Delegate to the part that claims it."""
+        return self._maker("objective").objective(train, hidden_size)
+
+    def revise(self, validation: Predictions, predictions: Predictions) -> Predictions:
+        """Delegate to the part that claims it."""
+        return self._maker("revise").revise(validation, predictions)
+
+
+def compose(parts: Mapping[str, Strategy]) -> Strategy:
+    """Return the one strategy, or the composition of several.
+
+    A composition learns at the rate of the part that chooses what is trained (an adapter needs
+    its own), else of the first part that sets one.
+    """
+    if len(parts) == 1:
+        return next(iter(parts.values()))
+    rates = [p.learning_rate for p in parts.values() if p.learning_rate is not None]
+    trained = [p.learning_rate for p in parts.values() if "adapt" in claims(p)]
+    return Composition(
+        names=tuple(parts),
+        parts=tuple(parts.values()),
+        learning_rate=next(iter(trained or rates), None),
+    )
+
+
+def groups_needed(strategy: Strategy) -> frozenset[str]:
+    """Return where a strategy reads group labels: "train", "inference", both or nowhere."""
+    parts = strategy.parts if isinstance(strategy, Composition) else (strategy,)
+    return frozenset[str]().union(*(part.needs_groups_in for part in parts))
+
+
+def find(name: str, folders: Iterable[Path] = ()) -> type[Strategy]:
+    """Return the strategy class that the file of that name defines.
+
+    Raises
+    ------
+    BadInputError
+        No such file, or a file without exactly one strategy.
+    """
+    module = plugins.load("strategies", name, folders)
+    kinds = [
+        kind
+        for _, kind in inspect.getmembers(module, inspect.isclass)
+        if issubclass(kind, Strategy) and kind.__module__ == module.__name__
+    ]
+    if len(kinds) != 1:
+        raise BadInputError(f"strategies/{name}.py must define one Strategy, not {len(kinds)}")
+    return kinds[0]
+
+
+def source(name: str, folders: Iterable[Path] = ()) -> str:
+    """Return the sha256 of a strategy's file: an edited strategy is another strategy."""
+    return hashlib.sha256(Path(inspect.getfile(find(name, folders))).read_bytes()).hexdigest()
+
+
+def build(
+    use: str, options: Mapping[str, Any], folders: Iterable[Path] = (), *, where: str = "options"
+) -> dict[str, Strategy]:
+    """Return the parts of `use` ("a" or "a+b") by name, their options checked.
+
+    Parameters
+    ----------
+    use : names of strategy files, joined by +
+    options : of one strategy its options; of a composition part -> options
+    folders : the user's own strategy files, looked into first
+    where : the key in the suite, for messages
+
+    Raises
+    ------
+    BadInputError
+        An unknown strategy or option, a wrong type, or two parts that claim one choice.
+    """
+    names = use.split("+")
+    if len(set(names)) != len(names):
+        raise BadInputError(f"{where}: {use!r} names a strategy twice")
+    by_part = {names[0]: options} if len(names) == 1 else options
+    if strangers := set(by_part) - set(names):
+        raise BadInputError(
+            f"{where}: {sorted(strangers)[0]}: no part of {use!r}; "
+            f"write options as {{{names[0]} = {{...}}}}"
+        )
+    folders = list(folders)
+    parts = {}
+    for name in names:
+        parts[name] = _with_options(find(name, folders), by_part.get(name, {}), f"{where}: {name}")
+    compose(parts)
+    return parts
+
+
+def _with_options(kind: type[Strategy], options: Any, where: str) -> Strategy:
+    """Return the strategy with its options, typed strictly so that a typo is refused."""
+    types = get_type_hints(kind, include_extras=True)
+    known = {f.name: (types[f.name], f.default) for f in fields(kind)}
+    strict = ConfigDict(extra="forbid", strict=True)
+    try:
+        record = create_model(kind.__name__, __config__=strict, **known)  # type: ignore[call-overload]
+        return kind(**dict(record.model_validate(options)))
+    except ValidationError as error:
+        raise BadInputError(f"{where}: {problems(error)} (options: {', '.join(known)})") from None
+    except ValueError as error:
+        raise BadInputError(f"{where}: {error}") from None

@@ -1,0 +1,208 @@
+"""Suites: what is compared, read from TOML into frozen, validated records."""
+
+import textwrap
+import tomllib
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
+
+from bench.schema import AuditSettings, BadInputError, Currency
+
+SUITES = Path(__file__).parent / "suites"
+
+Name = Annotated[str, Field(min_length=1, max_length=200)]
+
+
+class Record(BaseModel):
+    """Base of every suite record: frozen, exactly typed, unknown keys refused."""
+
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", strict=True, use_attribute_docstrings=True
+    )
+
+
+class TaskChoice(BaseModel):
+    """Which data: a file of bench/tasks and the options of its `load`."""
+
+    model_config = ConfigDict(frozen=True, extra="allow")
+
+    source: Name
+
+    @property
+    def options(self) -> dict[str, Any]:
+        """Everything besides `source`; the task refuses what it does not know."""
+        return dict(self.model_extra or {})
+
+
+class ModelChoice(Record):
+    """Which pretrained model, and how long a text it reads."""
+
+    source: Name
+    """A folder, `package:NAME` for a model inside an installed package, or a hub name."""
+    revision: str | None = None
+    """Commit of a hub name; required there, so that a run can be repeated."""
+    max_tokens: int = Field(default=128, ge=2)
+    """Longer texts are cut."""
+
+
+class Budget(Record):
+    """What every cell may spend, in the one currency that binds."""
+
+    currency: Currency
+    amount: float = Field(gt=0)
+
+
+class Training(Record):
+    """What all strategies share; a strategy may only bring its own learning rate."""
+
+    batch_size: int = Field(default=32, ge=1)
+    """Examples an optimiser step."""
+    learning_rate: float = Field(default=5e-5, gt=0)
+    """Peak, reached after the warm-up."""
+    warmup: float = Field(default=0.06, ge=0, lt=1)
+    """Fraction of the budget over which the rate rises from 0."""
+    weight_decay: float = Field(default=0.01, ge=0)
+    max_gradient_norm: float = Field(default=1.0, gt=0)
+    precision: Literal["auto", "fp32", "bf16"] = "auto"
+    """`auto`: bf16 autocast where the device computes in it, fp32 master weights always."""
+
+
+class StrategyChoice(BaseModel):
+    """One competitor: its label is its table's key, `use` says which strategy files."""
+
+    model_config = ConfigDict(frozen=True, extra="allow")
+
+    use: str = ""
+    """`lora`, or `lora+weighted` for a composition; the label itself when empty."""
+
+    @property
+    def options(self) -> dict[str, Any]:
+        """Options of the strategy; of a composition: part -> options."""
+        return dict(self.model_extra or {})
+
+
+class AuditChoice(Record):
+    """Which audits, and how they resample."""
+
+    audits: tuple[str, ...] = ("accuracy", "calibration", "group_fairness", "trade_off", "cost")
+    replicates: int = Field(default=2000, ge=100)
+    min_group_size: int = Field(default=30, ge=1)
+    intersections: tuple[tuple[str, ...], ...] = ()
+    pairs: tuple[tuple[str, str], ...] = ()
+    """Contrasts to be made besides those with the reference strategy."""
+    seed: int = 0
+
+    @property
+    def settings(self) -> AuditSettings:
+        """The record that audits see."""
+        return AuditSettings(
+            replicates=self.replicates,
+            min_group_size=self.min_group_size,
+            intersections=self.intersections,
+            seed=self.seed,
+        )
+
+
+class Suite(Record):
+    """What is compared: task, model, strategies, seeds, budget, audits."""
+
+    name: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,63}$")]
+    """Names the run's folder."""
+    description: str = ""
+    task: TaskChoice
+    model: ModelChoice
+    budget: Budget
+    training: Training = Training()
+    strategies: dict[Name, StrategyChoice] = Field(min_length=1)
+    seeds: tuple[int, ...] = Field(default=(0, 1, 2), min_length=1)
+    yardsticks: tuple[str, ...] = ("majority", "tfidf")
+    reference: str = ""
+    """Label of the strategy that the others are compared with; the first when empty."""
+    attribute: str = ""
+    """Group attribute that mitigating strategies see; the task's first when empty."""
+    strategy_path: tuple[str, ...] = ()
+    """Folders with strategy files of your own, relative to the suite's file."""
+    keep_models: bool = False
+    """Keep each cell's trained weights (safetensors)."""
+    audit: AuditChoice = AuditChoice()
+
+    @field_validator("seeds")
+    @classmethod
+    def _seeds_differ(cls, seeds: tuple[int, ...]) -> tuple[int, ...]:
+        if len(set(seeds)) != len(seeds):
+            raise ValueError("a seed repeats")
+        return seeds
+
+    @model_validator(mode="after")
+    def _labels_exist(self) -> "Suite":
+        labels = {*self.strategies, *self.yardsticks}
+        for label in (*([self.reference] if self.reference else []), *sum(self.audit.pairs, ())):
+            if label not in labels:
+                raise ValueError(f"{label!r} is no strategy here; there are: {sorted(labels)}")
+        return self
+
+    @property
+    def reference_strategy(self) -> str:
+        """The label that contrasts refer to."""
+        return self.reference or next(iter(self.strategies))
+
+
+def find(name_or_path: str) -> Path:
+    """Return the file of a suite: a path, or the name of one in bench/suites."""
+    if (shipped := SUITES / f"{name_or_path}.toml").is_file():
+        return shipped
+    path = Path(name_or_path)
+    if not path.is_file():
+        known = ", ".join(sorted(p.stem for p in SUITES.glob("*.toml")))
+        raise BadInputError(f"no suite {name_or_path!r}: neither a file nor one of: {known}")
+    return path
+
+
+def read(path: Path) -> Suite:
+    """Read and validate a suite.
+
+    Raises
+    ------
+    BadInputError
+        Not TOML, an unknown key, a wrong type or value: each named by file, key and value.
+    """
+    try:
+        with path.open("rb") as file:
+            table = tomllib.load(file)
+        return Suite.model_validate(_tuples(table))
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise BadInputError(f"{path}: {error}") from None
+    except ValidationError as error:
+        raise BadInputError(f"{path}: {problems(error)}") from None
+
+
+def _tuples(value: Any) -> Any:
+    """Turn TOML arrays into tuples: the records are frozen, and strict typing tells them apart."""
+    if isinstance(value, list):
+        return tuple(_tuples(item) for item in value)
+    if isinstance(value, dict):
+        return {key: _tuples(item) for key, item in value.items()}
+    return value
+
+
+def problems(error: ValidationError) -> str:
+    """Return all problems of a record on one line, each with its key and value."""
+    return "; ".join(_problem(dict(e)) for e in error.errors(include_url=False))
+
+
+def _problem(error: dict[str, Any]) -> str:
+    key = ".".join(str(part) for part in error["loc"]) or "suite"
+    if error["type"] in ("extra_forbidden", "unexpected_keyword_argument"):
+        return f"{key}: unknown key"
+    if error["type"] in ("missing", "missing_argument"):
+        return f"{key}: missing"
+    value = textwrap.shorten(repr(error["input"]), 60, placeholder="...")
+    return f"{key} = {value}: {error['msg'].removeprefix('Value error, ')}"
