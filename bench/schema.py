@@ -127,6 +127,29 @@ class Ledger:
     """From NVML; None where there is no such meter."""
 
 
+class CurvePoint(NamedTuple):
+    """One point of a cell's learning curve."""
+
+    step: int
+    fraction: float
+    """Of the budget, spent when the step was made."""
+    loss: float
+    """Training objective, mean since the point before."""
+    learning_rate: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class Outcome:
+    """Everything that a finished cell leaves behind."""
+
+    test: Mapping[str, Predictions]  # view -> answers; "original" is always there
+    validation: Predictions
+    ledger: Ledger
+    curve: tuple[CurvePoint, ...]
+    hardware: Mapping[str, str]
+    """Device, precision, threads, attention kernel: what can change the last digit."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Evidence:
     """What one strategy left behind: all that an audit may look at. One entry a seed."""
