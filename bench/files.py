@@ -1,0 +1,138 @@
+"""Writes that happen whole or not at all, folders sealed by checksums, and the run's lock."""
+
+import fcntl
+import hashlib
+import json
+import math
+import os
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from bench.schema import BadInputError
+
+SEAL = "checksums.json"
+
+
+def write(path: Path, content: bytes | str) -> None:
+    """Write a file so that a reader, or a crash, sees the old one or the new one."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    data = content.encode() if isinstance(content, str) else content
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        Path(name).chmod(0o644)
+        Path(name).replace(path)
+    except BaseException:
+        Path(name).unlink(missing_ok=True)
+        raise
+
+
+def to_json(value: Any) -> str:
+    """Return readable JSON; a number that is not finite becomes null, as JSON has none."""
+    return json.dumps(_plain(value), indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if hasattr(value, "_asdict"):
+        return _plain(value._asdict())
+    if isinstance(value, dict):
+        return {str(key): _plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(item) for item in value]
+    return value
+
+
+def read_json(path: Path) -> Any:
+    """Read JSON, or say which file is broken and where."""
+    try:
+        return json.loads(path.read_text())
+    except (OSError, UnicodeDecodeError, json.JSONDecodeError) as error:
+        raise BadInputError(f"{path}: {error}") from None
+
+
+def write_sealed(folder: Path, fill: Callable[[Path], None]) -> None:
+    """Let `fill` write files into a fresh folder, add their checksums, then give it its name.
+
+    The folder appears whole or not at all. One that stands there already is kept: equal names
+    are equal content.
+    """
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    draft = Path(tempfile.mkdtemp(dir=folder.parent, prefix=f".{folder.name}.draft-"))
+    try:
+        fill(draft)
+        write(draft / SEAL, to_json(_checksums(draft)))
+        draft.chmod(0o755)
+        draft.rename(folder)
+    except OSError:
+        if not is_sealed(folder):
+            raise
+    finally:
+        shutil.rmtree(draft, ignore_errors=True)
+
+
+def is_sealed(folder: Path) -> bool:
+    """Whether a folder holds exactly the files, bytes and all, that were written into it."""
+    try:
+        return bool(json.loads((folder / SEAL).read_text()) == _checksums(folder))
+    except (OSError, ValueError):
+        return False
+
+
+def _checksums(folder: Path) -> dict[str, str]:
+    files = sorted(p for p in folder.rglob("*") if p.is_file() and p.name != SEAL)
+    return {str(p.relative_to(folder)): checksum(p) for p in files}
+
+
+def checksum(path: Path) -> str:
+    """Return the sha256 of a file."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def set_aside(folder: Path) -> Path:
+    """Move a damaged folder out of the way, never delete it, and return where it went."""
+    shelf = folder.parent / "set-aside"
+    shelf.mkdir(exist_ok=True)
+    number = 1 + sum(p.name.startswith(folder.name) for p in shelf.iterdir())
+    return folder.rename(shelf / f"{folder.name}-{number}")
+
+
+def remove_drafts(folder: Path) -> None:
+    """Remove what interrupted writers left behind; call it only under the run's lock."""
+    for draft in folder.glob(".*.draft-*"):
+        shutil.rmtree(draft, ignore_errors=True)
+
+
+@contextmanager
+def locked(folder: Path) -> Iterator[None]:
+    """Hold a folder for this process; the lock dies with the process.
+
+    Raises
+    ------
+    BadInputError
+        Another process holds the folder, or it cannot be written.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        handle = (folder / ".lock").open("w")
+    except OSError as error:
+        raise BadInputError(
+            f"{folder}: {error.strerror}; choose another folder with --runs"
+        ) from None
+    with handle:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            raise BadInputError(
+                f"{folder} is in use by another tunefair run; wait for it or choose --runs"
+            ) from None
+        yield

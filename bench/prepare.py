@@ -1,0 +1,120 @@
+"""Prepare a suite: load its task once, check it, tokenise it once, and lay out its cells."""
+
+import inspect
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from pydantic import ConfigDict, ValidationError, validate_call
+
+from bench import compose, files, model, plan, plugins, store, tokens
+from bench.schema import BadInputError, Task
+from bench.suite import Suite, TaskChoice, problems
+
+
+@dataclass(frozen=True, kw_only=True)
+class Prepared:
+    """A suite that is ready to train: everything is checked, nothing is spent yet."""
+
+    suite: Suite
+    task: Task
+    task_file: Path
+    tokens_folder: Path
+    cells: tuple[plan.Cell, ...]
+
+
+def prepare(suite: Suite, *, folder: Path, cache: Path) -> Prepared:
+    """Check everything that can be checked before training starts.
+
+    Parameters
+    ----------
+    suite, folder : the suite, and the folder of its file, which its relative paths start from
+    cache : where the prepared task and its tokens are kept between runs
+
+    Raises
+    ------
+    BadInputError
+        Whatever is wrong with the suite, its task, its model or its strategies.
+    """
+    task_id = fingerprint(suite.task, folder)
+    model_id = model.fingerprint(suite.model)
+    task_folder = cache / f"task-{task_id[:16]}"
+    if not files.is_sealed(task_folder):
+        loaded = load(suite.task, folder)
+        check(loaded)
+        files.write_sealed(task_folder, lambda d: store.write_task(d / "task.parquet", loaded))
+    task = store.read_task(task_folder / "task.parquet")
+    attribute = mitigated_attribute(suite, task)
+    cells = plan.cells(suite, folder=folder, task=task_id, model=model_id, attribute=attribute)
+    for cell in cells:
+        if compose.groups_needed(cell.strategy()) and not attribute:
+            raise BadInputError(
+                f"strategies.{cell.label}: needs group labels, and task {task.name!r} has none"
+            )
+    tokens_folder = cache / f"tokens-{task_id[:16]}-{model_id[:16]}-{suite.model.max_tokens}"
+    if not files.is_sealed(tokens_folder):
+        files.write_sealed(tokens_folder, lambda d: tokens.encode(task, suite.model, d))
+    return Prepared(
+        suite=suite,
+        task=task,
+        task_file=task_folder / "task.parquet",
+        tokens_folder=tokens_folder,
+        cells=tuple(cells),
+    )
+
+
+def load(choice: TaskChoice, folder: Path) -> Task:
+    """Load a task from its source."""
+    task: Task = _call("load", choice, folder)
+    return task
+
+
+def fingerprint(choice: TaskChoice, folder: Path) -> str:
+    """Return the content identity of a task without loading it."""
+    identity: str = _call("fingerprint", choice, folder)
+    return identity
+
+
+def _call(function: str, choice: TaskChoice, folder: Path) -> Any:
+    """Call a function of the task's file with the suite's options, strictly typed."""
+    module = plugins.load("bench.tasks", choice.source)
+    known = inspect.signature(module.load).parameters
+    options = dict(choice.options)
+    if "folder" in known:  # relative paths start from the suite's own folder
+        options["folder"] = folder
+    try:
+        strict = ConfigDict(strict=True, arbitrary_types_allowed=True)
+        return validate_call(config=strict)(getattr(module, function))(**options)
+    except ValidationError as error:
+        names = ", ".join(name for name in known if name != "folder")
+        raise BadInputError(
+            f"task: {problems(error)} (options of {choice.source}: {names})"
+        ) from None
+
+
+def check(task: Task) -> None:
+    """Refuse a task that cannot be trained or audited, naming what is wrong."""
+    for split in ("train", "validation", "test"):
+        rows = task.split == split
+        if not rows.any():
+            raise BadInputError(f"task {task.name!r}: no {split} examples")
+        if len(np.unique(task.label[rows])) < 2:  # noqa: PLR2004
+            raise BadInputError(f"task {task.name!r}: label: only one class in {split}")
+    for attribute, groups in task.groups.items():
+        if (groups == "").any():
+            missing = task.example_id[groups == ""][0]
+            raise BadInputError(f"task {task.name!r}: group {attribute!r} is null at {missing}")
+    empty = np.array([not text.strip() for text in task.text])
+    if empty.any():
+        raise BadInputError(f"task {task.name!r}: text is empty at {task.example_id[empty][0]}")
+
+
+def mitigated_attribute(suite: Suite, task: Task) -> str:
+    """Return the attribute that mitigating strategies see: the suite's, else the task's first."""
+    attribute = suite.attribute or next(iter(task.groups), "")
+    if attribute and attribute not in task.groups:
+        raise BadInputError(
+            f"attribute = {attribute!r}: task {task.name!r} has {', '.join(task.groups) or 'none'}"
+        )
+    return attribute
