@@ -4,27 +4,19 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal, NamedTuple
 
-from bench.schema import AuditSettings, Currency, Ledger, TaskCard
-
-
-class CurvePoint(NamedTuple):
-    """One line of a cell's learning curve."""
-
-    spent: float
-    """Fraction of the budget spent, 0 to 1."""
-    loss: float
-    """Training loss, of the strategy's own objective."""
-    learning_rate: float
+from bench.schema import AuditSettings, Currency, CurvePoint, Ledger, TaskCard
 
 
 @dataclass(frozen=True, kw_only=True)
 class CellFacts:
     """What became of one cell."""
 
+    id: str = ""
+    """Names the cell's folder."""
     strategy: str
     """The label its measurements carry."""
     seed: int
-    status: Literal["finished", "failed", "missing"]
+    status: Literal["finished", "failed", "missing"] = "missing"
     reason: str = ""
     """Why it failed or is missing."""
     ledger: Ledger | None = None
@@ -78,6 +70,13 @@ class RunFacts:
     """
 
     suite: str
+    task: str = ""
+    """Fingerprint of the data."""
+    audits: tuple[str, ...] = ()
+    pairs: tuple[tuple[str, str], ...] = ()
+    """Contrasts declared besides those with the reference."""
+    training_counts: Mapping[str, Mapping[str, tuple[int, ...]]] = field(default_factory=dict)
+    """Attribute -> group -> training examples of each class."""
     suite_toml: str = ""
     """The suite's text as run."""
     card: TaskCard | None = None

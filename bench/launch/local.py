@@ -1,0 +1,104 @@
+"""Run cells on this machine: a worker process a cell, so a dying one harms only its own."""
+
+import multiprocessing
+import os
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from multiprocessing.connection import Connection, wait
+from multiprocessing.process import BaseProcess
+
+from bench import worker
+from bench.worker import Job
+
+PRELOAD = ["bench.train", "bench.tokens"]
+
+
+@dataclass
+class Running:
+    """A worker at work, and the last thing it said."""
+
+    job: Job
+    process: BaseProcess
+    pipe: Connection
+    fraction: float = 0.0
+    words: str = "starting"
+    reason: str = ""
+
+
+@dataclass
+class Launcher:
+    """Keeps up to `workers` cells running and tells `watch` whenever something changed."""
+
+    workers: int
+    watch: Callable[[Sequence[Running]], None] = lambda running: None
+    finished: Callable[[Job, str], None] = lambda job, reason: None
+    """Called with each job that ended and the reason it failed, "" if it did not."""
+    _running: list[Running] = field(default_factory=list)
+
+    def launch(self, jobs: Sequence[Job]) -> None:
+        """Run every job; a failed one is told to `finished` and stops no other."""
+        _limit_threads(jobs)
+        context = multiprocessing.get_context("forkserver")
+        context.set_forkserver_preload(PRELOAD)  # imports of some seconds, paid once
+        waiting = list(reversed(jobs))
+        try:
+            while waiting or self._running:
+                while waiting and len(self._running) < self.workers:
+                    self._start(waiting.pop(), context)
+                self._listen()
+        finally:
+            for one in self._running:
+                one.process.terminate()
+
+    def _start(self, job: Job, context: multiprocessing.context.BaseContext) -> None:
+        ours, theirs = context.Pipe(duplex=False)
+        process = context.Process(target=worker.main, args=(job, theirs), daemon=True)  # type: ignore[attr-defined]
+        process.start()
+        theirs.close()
+        self._running.append(Running(job=job, process=process, pipe=ours))
+
+    def _listen(self) -> None:
+        ready = wait([o for r in self._running for o in (r.pipe, r.process.sentinel)], timeout=1)
+        for one in list(self._running):
+            if one.pipe in ready:
+                _read(one)
+            if one.process.sentinel in ready:
+                self._end(one)
+        self.watch(self._running)
+
+    def _end(self, one: Running) -> None:
+        one.process.join()
+        _read(one)
+        one.pipe.close()
+        self._running.remove(one)
+        self.finished(one.job, _verdict(one))
+
+
+def _read(one: Running) -> None:
+    """Take in everything a worker said: its progress, or why it gives up."""
+    with suppress(EOFError, OSError):
+        while one.pipe.poll():
+            message = one.pipe.recv()
+            if isinstance(message, str):
+                one.reason = message
+            else:
+                one.fraction, one.words = message
+
+
+def _verdict(one: Running) -> str:
+    code = one.process.exitcode
+    if code == 0:
+        return ""
+    if code is not None and code < 0:
+        return f"killed by signal {-code} at {one.fraction:.0%} of its budget"
+    return one.reason or f"ended with exit code {code}"
+
+
+def _limit_threads(jobs: Sequence[Job]) -> None:
+    """Divide the machine before the fork server starts: libraries read these only once."""
+    threads = str(jobs[0].threads if jobs else 1)
+    os.environ.setdefault("OMP_WAIT_POLICY", "passive")  # else busy threads starve one another
+    for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
+        os.environ.setdefault(name, threads)
+    os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")

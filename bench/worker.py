@@ -1,0 +1,67 @@
+"""One cell in a process of its own: read the prepared task, train, leave a sealed folder."""
+
+import os
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from multiprocessing.connection import Connection
+from pathlib import Path
+
+from bench import files, provenance, store
+from bench.plan import Cell
+from bench.schema import BadInputError
+
+
+@dataclass(frozen=True, kw_only=True)
+class Job:
+    """A cell, where its inputs lie and where its outcome goes."""
+
+    cell: Cell
+    task_file: Path
+    tokens_folder: Path
+    destination: Path
+    device: str = "auto"
+    threads: int = 1
+
+
+def main(job: Job, pipe: Connection) -> None:
+    """Entry of a worker process: progress and the failure's reason go through the pipe.
+
+    A worker whose launcher died finds the pipe broken at its next report and ends.
+    """
+    os.environ["OMP_NUM_THREADS"] = str(job.threads)
+    try:
+        execute(job, lambda fraction, words: pipe.send((fraction, words)))
+    except (BrokenPipeError, KeyboardInterrupt):
+        sys.exit(1)
+    except BadInputError as error:
+        pipe.send(str(error))
+        sys.exit(2)
+    except Exception as error:
+        if os.environ.get("TUNEFAIR_TRACEBACK"):
+            raise
+        pipe.send(f"{type(error).__name__}: {' '.join(str(error).split())[:500]}")
+        sys.exit(1)
+
+
+def execute(job: Job, progress: Callable[[float, str], None]) -> None:
+    """Train one cell and seal its folder; only here are torch and transformers needed."""
+    import torch
+
+    from bench.tokens import Tokens
+    from bench.train import train
+
+    torch.set_num_threads(job.threads)
+    task = store.read_task(job.task_file)
+    tokens = Tokens.open(job.tokens_folder)
+
+    def fill(folder: Path) -> None:
+        model_folder = folder / "model" if job.cell.keep_model else None
+        outcome = train(
+            job.cell, task, tokens, device=job.device, progress=progress, model_folder=model_folder
+        )
+        store.write_outcome(folder, outcome)
+        files.write(folder / "cell.json", files.to_json(job.cell.definition))
+        files.write(folder / "environment.json", files.to_json(provenance.environment()))
+
+    files.write_sealed(job.destination, fill)
