@@ -1,0 +1,95 @@
+"""Results and facts made easy to look things up in."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from bench.facts import RunFacts, StrategyFacts
+from bench.schema import Contrast, Measurement, Results
+
+Key = tuple[str, str, str, str, str, str]
+"""Strategy, metric, attribute, group, view, posthoc."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sheet:
+    """One run, indexed; what every part of a report reads."""
+
+    results: Results
+    facts: RunFacts
+    strategies: tuple[StrategyFacts, ...]
+    """Those of the suite, and any that was measured besides, in a stable order."""
+    reference: str
+    """Label of the strategy that the others are compared with; "" where there is none."""
+    means: Mapping[Key, Measurement]
+    """The means over seeds."""
+    against: Mapping[Key, Contrast]
+    """The contrasts with `reference`."""
+    seeds: Mapping[str, int]
+    """Label -> number of seeds measured."""
+    attributes: tuple[str, ...]
+
+    def mean(self, strategy: str, metric: str, *where: str) -> Measurement | None:
+        """Return the mean over seeds; `where`: attribute, group, view, posthoc, as far as given."""
+        return self.means.get((strategy, metric, *_place(where)))
+
+    def contrast(self, strategy: str, metric: str, *where: str) -> Contrast | None:
+        """Return the contrast with the reference; `where` as in `mean`."""
+        return self.against.get((strategy, metric, *_place(where)))
+
+    def measured(self) -> list[StrategyFacts]:
+        """Return the strategies that any number is about, yardsticks included."""
+        return [s for s in self.strategies if s.label in self.seeds]
+
+    def groups(self, attribute: str) -> list[str]:
+        """Return an attribute's groups, the largest first."""
+        sizes = {
+            m.group: m.n
+            for m in self.means.values()
+            if m.attribute == attribute and m.group not in ("", "gap")
+        }
+        return sorted(sizes, key=lambda group: (-sizes[group], group))
+
+
+def _place(where: tuple[str, ...]) -> tuple[str, str, str, str]:
+    filled = (*where, *("", "", "original", "")[len(where) :])
+    return filled[0], filled[1], filled[2], filled[3]
+
+
+def _unique(items: Iterable[str]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(items))
+
+
+def _key(row: Measurement | Contrast) -> Key:
+    return row.strategy, row.metric, row.attribute, row.group, row.view, row.posthoc
+
+
+def _seeds(results: Results, facts: RunFacts) -> dict[str, int]:
+    seen: dict[str, set[int]] = {}
+    for m in results.measurements:
+        seen.setdefault(m.strategy, set()).update(() if m.seed is None else (m.seed,))
+    for cell in facts.cells:
+        if cell.status == "finished" and cell.strategy in seen:
+            seen[cell.strategy].add(cell.seed)
+    return {label: len(found) or 1 for label, found in seen.items()}
+
+
+def _strategies(results: Results, facts: RunFacts) -> tuple[StrategyFacts, ...]:
+    known = {s.label: s for s in facts.strategies}
+    for label in _unique(m.strategy for m in results.measurements):
+        known.setdefault(label, StrategyFacts(label=label, use=label))
+    return tuple(known.values())
+
+
+def sheet(results: Results, facts: RunFacts) -> Sheet:
+    """Return the run's sheet; the reference is the suite's, else the one the contrasts name."""
+    reference = facts.reference or next((c.reference for c in results.contrasts), "")
+    return Sheet(
+        results=results,
+        facts=facts,
+        strategies=_strategies(results, facts),
+        reference=reference,
+        means={_key(m): m for m in results.measurements if m.seed is None},
+        against={_key(c): c for c in results.contrasts if c.reference == reference},
+        seeds=_seeds(results, facts),
+        attributes=_unique(m.attribute for m in results.measurements if m.attribute),
+    )
