@@ -20,10 +20,17 @@ CHOICES = ("adapt", "sampling_weights", "objective", "revise")
 
 def claims(strategy: Strategy) -> frozenset[str]:
     """Return which of the four choices a strategy makes."""
-    if isinstance(strategy, Composition):
-        return frozenset[str]().union(*(claims(part) for part in strategy.parts))
-    kind = type(strategy)
-    return frozenset(c for c in CHOICES if getattr(kind, c) is not getattr(Strategy, c))
+    return frozenset(
+        choice
+        for part in parts_of(strategy)
+        for choice in CHOICES
+        if getattr(type(part), choice) is not getattr(Strategy, choice)
+    )
+
+
+def parts_of(strategy: Strategy) -> tuple[Strategy, ...]:
+    """Return the parts of a composition, or the strategy itself as its only part."""
+    return strategy.parts if isinstance(strategy, Composition) else (strategy,)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -86,8 +93,7 @@ def compose(parts: Mapping[str, Strategy]) -> Strategy:
 
 def groups_needed(strategy: Strategy) -> frozenset[str]:
     """Return where a strategy reads group labels: "train", "inference", both or nowhere."""
-    parts = strategy.parts if isinstance(strategy, Composition) else (strategy,)
-    return frozenset[str]().union(*(part.needs_groups_in for part in parts))
+    return frozenset[str]().union(*(part.needs_groups_in for part in parts_of(strategy)))
 
 
 def find(name: str, folders: Iterable[Path] = ()) -> type[Strategy]:

@@ -1,0 +1,153 @@
+"""The command line: one short function a verb, and the only wiring of the stages."""
+
+import os
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from bench.schema import BadInputError
+
+app = typer.Typer(
+    help="Which way of fine-tuning a text classifier to ship: equal budgets, honest audits.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+out = Console()
+err = Console(stderr=True)
+
+Runs = Annotated[Path, typer.Option(help="Where runs and prepared data are kept.")]
+SuiteName = Annotated[str, typer.Argument(help="A suite's name or its TOML file.")]
+Only = Annotated[list[str], typer.Option(help="Train this strategy only; repeat for several.")]
+Seeds = Annotated[int | None, typer.Option(min=1, help="How many seeds, instead of the suite's.")]
+Jobs = Annotated[str, typer.Option(help="Cells at once: a number, or auto.")]
+Device = Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")]
+RunFolder = Annotated[Path, typer.Argument(help="A run's folder, for example runs/embedded.")]
+
+
+@app.command()
+def run(
+    suite: SuiteName,
+    runs: Runs = Path("runs"),
+    only: Only = [],
+    seeds: Seeds = None,
+    jobs: Jobs = "auto",
+    device: Device = "auto",
+) -> None:
+    """Train what is missing, audit all predictions, write the report."""
+    from bench import run as stages
+    from bench import suite as suites
+
+    path = suites.find(suite)
+    chosen = stages.with_seeds(suites.read(path), seeds)
+    stages.check_names(chosen)
+    failed = stages.run(
+        chosen,
+        stages.Wishes(
+            file=path, runs=runs, only=tuple(only), jobs=jobs, device=device, console=err
+        ),
+    )
+    _report(runs / chosen.name, None, None)
+    if failed:
+        raise typer.Exit(1)
+
+
+@app.command()
+def plan(suite: SuiteName, runs: Runs = Path("runs"), seeds: Seeds = None) -> None:
+    """Show the cells of a suite, and which of them are finished."""
+    from rich.table import Table
+
+    from bench import collect, files, prepare
+    from bench import run as stages
+    from bench import suite as suites
+
+    path = suites.find(suite)
+    chosen = stages.with_seeds(suites.read(path), seeds)
+    stages.check_names(chosen)
+    prepared = prepare.prepare(chosen, folder=path.parent, cache=runs / ".cache")
+    table = Table("strategy", "seed", "cell", "state", title=f"{chosen.name}: {path.name}")
+    for cell in prepared.cells:
+        done = files.is_sealed(collect.cell_folder(runs / chosen.name, cell.id))
+        table.add_row(cell.label, str(cell.seed), cell.id, "finished" if done else "to be trained")
+    out.print(table)
+    budget = chosen.budget
+    out.print(f"{len(prepared.cells)} cells, {budget.amount:.4g} {budget.currency} each")
+
+
+@app.command()
+def report(
+    folder: RunFolder,
+    baseline: Annotated[Path | None, typer.Option(help="An older run to show beside.")] = None,
+    out_file: Annotated[Path | None, typer.Option("--out", help="The page's file.")] = None,
+    markdown: Annotated[Path | None, typer.Option(help="Also a summary in Markdown.")] = None,
+) -> None:
+    """Write the report of a run as one HTML page, and print its comparison."""
+    _report(folder, out_file, baseline)
+    if markdown:
+        from bench import files
+        from bench import report as pages
+        from bench import run as stages
+
+        files.write(markdown, pages.markdown(*stages.measured(folder)))
+        err.print(f"summary: {markdown}", highlight=False)
+
+
+def _report(folder: Path, out_file: Path | None, baseline: Path | None) -> None:
+    from bench import files
+    from bench import report as pages
+    from bench import run as stages
+
+    with err.status("measuring"):
+        results, facts = stages.measured(folder)
+        older = stages.measured(baseline)[0] if baseline else None
+    page = out_file or folder / "report.html"
+    files.write(page, pages.render(results, facts, older))
+    files.write(page.with_suffix(".json"), pages.numbers(results, facts))
+    out.print(pages.terminal(results, facts))
+    err.print(f"report: {page}", highlight=False)
+
+
+@app.command("list")
+def list_plugins(
+    kind: Annotated[str, typer.Argument(help="strategies, audits, suites or tasks.")],
+) -> None:
+    """List what can be named in a suite."""
+    from bench import listing
+
+    out.print(listing.table(kind))
+
+
+@app.command()
+def doctor() -> None:
+    """Say what this machine has and lacks, and the way out for each thing missing."""
+    from bench import doctor as checks
+
+    table, fit = checks.table(checks.examine())
+    out.print(table)
+    raise typer.Exit(0 if fit else 1)
+
+
+def main() -> None:
+    """Run the command line; bad input is one line and exit code 2, never a traceback."""
+    try:
+        app(standalone_mode=True)
+    except BadInputError as error:
+        err.print(f"tunefair: {error}", markup=False, highlight=False, soft_wrap=True)
+        sys.exit(2)
+    except OSError as error:
+        if os.environ.get("TUNEFAIR_TRACEBACK"):
+            raise
+        where = f"{error.filename}: " if error.filename else ""
+        err.print(f"tunefair: {where}{error.strerror}", markup=False, highlight=False)
+        sys.exit(2)
+    except KeyboardInterrupt:
+        err.print("tunefair: stopped; the same command goes on where this one ended")
+        sys.exit(130)
+
+
+if __name__ == "__main__":
+    main()

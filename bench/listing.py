@@ -1,0 +1,69 @@
+"""What can be named in a suite: strategies, audits, suites, tasks."""
+
+import ast
+from dataclasses import fields
+from importlib import import_module
+
+from rich.table import Table
+
+from bench import plugins, suite
+from bench.schema import BadInputError
+
+KINDS = ("strategies", "audits", "suites", "tasks")
+
+
+def table(kind: str) -> Table:
+    """Return everything of one kind with what a chooser wants to know."""
+    if kind not in KINDS:
+        raise BadInputError(f"list {kind}: there are: {', '.join(KINDS)}")
+    return {
+        "strategies": _strategies,
+        "audits": _audits,
+        "suites": _suites,
+        "tasks": _tasks,
+    }[kind]()
+
+
+def _strategies() -> Table:
+    from bench import compose
+
+    shown = Table("strategy", "what it does", "chooses", "reads groups in", "options")
+    for name in plugins.names("strategies"):
+        kind = compose.find(name)
+        chooses = ", ".join(sorted(compose.claims(kind())))
+        groups = ", ".join(sorted(kind.needs_groups_in))
+        options = ", ".join(f"{f.name} = {f.default!r}" for f in fields(kind))
+        shown.add_row(name, _summary("strategies", name), chooses, groups, options)
+    return shown
+
+
+def _audits() -> Table:
+    shown = Table("audit", "what it measures", "metrics")
+    for name in plugins.names("bench.audits"):
+        metrics = import_module(f"bench.audits.{name}").METRICS
+        shown.add_row(name, _summary("bench.audits", name), ", ".join(metrics))
+    return shown
+
+
+def _suites() -> Table:
+    shown = Table("suite", "what it compares", "strategies", "budget of a cell")
+    for path in sorted(suite.SUITES.glob("*.toml")):
+        found = suite.read(path)
+        budget = f"{found.budget.amount:.4g} {found.budget.currency}"
+        shown.add_row(path.stem, found.description, ", ".join(found.strategies), budget)
+    return shown
+
+
+def _tasks() -> Table:
+    shown = Table("task", "where its rows come from")
+    for name in plugins.names("bench.tasks"):
+        shown.add_row(name, _summary("bench.tasks", name))
+    return shown
+
+
+def _summary(package: str, name: str) -> str:
+    """Return the first line of a plug-in's docstring without importing it."""
+    folder = next(iter(import_module(package).__path__))
+    with open(f"{folder}/{name}.py", encoding="utf-8") as file:  # noqa: PTH123
+        text = ast.get_docstring(ast.parse(file.read())) or ""
+    return text.split("\n", 1)[0]

@@ -1,0 +1,209 @@
+"""Run a suite: train what is missing, predict the yardsticks, measure, compare."""
+
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+from rich.console import Console
+
+from bench import collect, compose, files, measure, plugins, prepare, provenance, store, yardsticks
+from bench.facts import CellFacts, ModelCard, RunFacts, StrategyFacts
+from bench.launch.local import Launcher
+from bench.plan import Cell
+from bench.progress import Watch
+from bench.schema import BadInputError, Predictions, Results
+from bench.suite import Suite
+from bench.worker import Job
+
+
+@dataclass(frozen=True, kw_only=True)
+class Wishes:
+    """How a suite is to be run this time; nothing here changes a result."""
+
+    file: Path
+    runs: Path
+    only: tuple[str, ...]
+    jobs: str
+    device: str
+    console: Console
+
+
+def run(suite: Suite, wishes: Wishes) -> int:
+    """Train what is missing and predict the yardsticks; return how many cells failed."""
+    folder = wishes.runs / suite.name
+    with files.locked(folder):
+        with wishes.console.status("preparing task and cells"):
+            prepared = prepare.prepare(
+                suite, folder=wishes.file.parent, cache=wishes.runs / ".cache"
+            )
+        jobs = jobs_of(prepared, folder, only=wishes.only, device=wishes.device)
+        command = f"tunefair run {wishes.file.stem} --seeds {len(suite.seeds)}"
+        collect.write_facts(folder, facts_of(prepared, wishes.file.read_text(), command))
+        failed = train_missing(
+            jobs, folder, workers=workers_for(wishes.jobs), console=wishes.console
+        )
+        with wishes.console.status("predicting the yardsticks"):
+            predict_yardsticks(prepared, folder)
+    return failed
+
+
+def check_names(suite: Suite) -> None:
+    """Refuse audits and yardsticks that do not exist, before anything is loaded."""
+    for kind, wanted, known in (
+        ("audit.audits", suite.audit.audits, plugins.names("bench.audits")),
+        ("yardsticks", suite.yardsticks, sorted(yardsticks.YARDSTICKS)),
+    ):
+        for name in wanted:
+            if name not in known:
+                raise BadInputError(f"{kind}: no {name!r}; there are: {', '.join(known)}")
+
+
+def facts_of(prepared: prepare.Prepared, text: str, command: str) -> RunFacts:
+    """Return everything a report of this suite will say besides its numbers."""
+    suite = prepared.suite
+    cells = [CellFacts(id=c.id, strategy=c.label, seed=c.seed) for c in prepared.cells]
+    first = {cell.label: cell for cell in reversed(prepared.cells)}
+    strategies = [_strategy_facts(first[label]) for label in suite.strategies]
+    strategies += [StrategyFacts(label=y, use=y, yardstick=True) for y in suite.yardsticks]
+    return RunFacts(
+        suite=suite.name,
+        task=prepared.cells[0].task,
+        audits=suite.audit.audits,
+        pairs=suite.audit.pairs,
+        training_counts=collect.training_counts(prepared.task),
+        suite_toml=text,
+        card=prepared.task.card,
+        model=ModelCard(name=suite.model.source, fingerprint=prepared.cells[0].model_fingerprint),
+        strategies=tuple(strategies),
+        cells=tuple(cells),
+        currency=suite.budget.currency,
+        amount=suite.budget.amount,
+        reference=suite.reference_strategy,
+        selection_rule="the last step of the budget; nothing was selected on any split",
+        settings=suite.audit.settings,
+        environment=provenance.environment(),
+        commit=provenance.commit(),
+        command=command,
+    )
+
+
+def _strategy_facts(cell: Cell) -> StrategyFacts:
+    strategy = cell.strategy()
+    parts = compose.parts_of(strategy)
+    options = [f"{k} = {v}" for part in cell.options.values() for k, v in part.items()]
+    return StrategyFacts(
+        label=cell.label,
+        use=cell.use,
+        options=", ".join(options),
+        choices=compose.claims(strategy),
+        needs_groups_in=compose.groups_needed(strategy),
+        reference="; ".join(part.reference for part in parts),
+    )
+
+
+def train_missing(jobs: Sequence[Job], run: Path, *, workers: int, console: Console) -> int:
+    """Train every job whose cell is not finished; return how many failed."""
+    for folder in (run / "cells", run / "yardsticks"):
+        files.remove_drafts(folder)
+    waiting = [job for job in jobs if not _is_finished(job, console)]
+    if not waiting:
+        console.print(f"all {len(jobs)} cells are finished already", highlight=False)
+        return 0
+    reasons: list[str] = []
+    with Watch(console, len(waiting)) as watch:
+
+        def finished(job: Job, reason: str) -> None:
+            watch.end(job, reason)
+            failure = collect.failure_file(run, job.cell.id)
+            failure.unlink(missing_ok=True)
+            if reason:
+                reasons.append(reason)
+                files.write(failure, files.to_json({"reason": reason}))
+
+        Launcher(workers=workers, watch=watch.update, finished=finished).launch(waiting)
+    return len(reasons)
+
+
+def _is_finished(job: Job, console: Console) -> bool:
+    if files.is_sealed(job.destination):
+        return True
+    if job.destination.exists():
+        shelf = files.set_aside(job.destination)
+        console.print(f"[yellow]damaged[/]: {job.destination.name} was set aside as {shelf}")
+    return False
+
+
+def predict_yardsticks(prepared: prepare.Prepared, run: Path) -> None:
+    """Predict with every yardstick that has not predicted this task yet."""
+    for name in prepared.suite.yardsticks:
+        folder = collect.yardstick_folder(run, name, prepared.cells[0].task)
+        if files.is_sealed(folder):
+            continue
+        validation, test = yardsticks.YARDSTICKS[name](prepared.task)
+        answers = {("validation", "original"): validation, ("test", "original"): test}
+        files.write_sealed(folder, partial(_write_answers, answers))
+
+
+def _write_answers(answers: Mapping[tuple[str, str], Predictions], folder: Path) -> None:
+    store.write_predictions(folder / "predictions.parquet", answers)
+
+
+def measured(run: Path) -> tuple[Results, RunFacts]:
+    """Return a run's results, computed anew only if its cells or our code changed."""
+    facts = collect.read_facts(run)
+    key = collect.results_key(facts)
+    if (known := collect.results(run, key)) is not None:
+        return known, facts
+    evidence = collect.evidence(run, facts)
+    if not evidence or facts.settings is None:
+        return Results(measurements=()), facts
+    labels = {e.strategy for e in evidence}
+    results = measure.measure(
+        evidence,
+        facts.settings,
+        audits=facts.audits,
+        reference=facts.reference if facts.reference in labels else None,
+        pairs=[pair for pair in facts.pairs if labels.issuperset(pair)],
+    )
+    collect.write_results(run, results, key)
+    return results, facts
+
+
+def with_seeds(suite: Suite, number: int | None) -> Suite:
+    """Return the suite with its first `number` seeds, new ones added if it has fewer."""
+    if number is None:
+        return suite
+    more = (s for s in range(number + len(suite.seeds)) if s not in suite.seeds)
+    seeds = [*suite.seeds[:number], *(next(more) for _ in range(number - len(suite.seeds)))]
+    return suite.model_copy(update={"seeds": tuple(seeds)})
+
+
+def jobs_of(
+    prepared: prepare.Prepared, run: Path, *, only: Sequence[str], device: str
+) -> list[Job]:
+    """Return one job a cell, of the strategies named by `only` or of all."""
+    if strangers := set(only) - set(prepared.suite.strategies):
+        known = ", ".join(prepared.suite.strategies)
+        raise BadInputError(f"--only {sorted(strangers)[0]}: no strategy here; there are: {known}")
+    cells = {c.id: c for c in prepared.cells if not only or c.label in only}
+    return [
+        Job(
+            cell=cell,
+            task_file=prepared.task_file,
+            tokens_folder=prepared.tokens_folder,
+            destination=collect.cell_folder(run, cell.id),
+            device=device,
+        )
+        for cell in cells.values()
+    ]
+
+
+def workers_for(jobs: str) -> int:
+    """Return how many cells run at once: a number, or `auto`, one a core this process may use."""
+    if jobs == "auto":
+        return len(os.sched_getaffinity(0))
+    if not jobs.isdigit() or int(jobs) < 1:
+        raise BadInputError(f"--jobs {jobs}: give a number from 1, or auto")
+    return int(jobs)
