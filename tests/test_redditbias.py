@@ -7,12 +7,12 @@ import numpy as np
 import pytest
 
 from bench.schema import BadInputError, Task
-from bench.tasks import _near_duplicates, _package, redditbias
+from bench.tasks import _near_duplicates, _package, _swap, redditbias
 
 
 @pytest.fixture(scope="module")
 def task() -> Task:
-    return redditbias.load()
+    return redditbias.load(views=True)
 
 
 def test_split_sizes(task):
@@ -63,3 +63,80 @@ def test_only_the_wanted_content_is_read():
 def test_missing_package_says_how_to_install_it():
     with pytest.raises(BadInputError, match="pip install"):
         _package.read("no-such-package-at-all", "folder", {})
+
+
+def test_dominant_view_covers_nearly_every_row(task):
+    changed = task.views["swap:dominant"] != ""
+    group = task.groups["target"]
+    for name in np.unique(group):
+        assert changed[group == name].mean() > 0.997, name
+    assert changed[task.split == "test"].sum() == 2289
+
+
+def test_target_views_leave_out_their_own_group_and_female(task):
+    group = task.groups["target"]
+    targets = {"black", "jews", "lgbtq", "muslims"}
+    for other in targets:
+        view = task.views[f"swap:target→{other}"]
+        assert (view[np.isin(group, [other, "female"])] == "").all()
+        for name in targets - {other}:
+            assert (view[group == name] != "").mean() > 0.70, (name, other)
+
+
+def test_control_view_names_no_group(task):
+    changed = task.views["swap:control"] != ""
+    assert 0.25 < changed.mean() < 0.35
+    lexicon = _swap.lexicon()
+    roles = [role for group in lexicon["roles"].values() for role in group.values()]
+    named = {term for terms in lexicon["dominant"].values() for term in terms}
+    named |= {term for role in roles for term in role["terms"]}
+    assert not named & lexicon["control"].keys()
+
+
+def test_a_view_changes_words_and_never_empties_a_text(task):
+    for name, view in task.views.items():
+        rows = view != ""
+        assert (view[rows] != task.text[rows]).all(), name
+        assert min(len(text.split()) for text in view[rows]) >= 3, name
+
+
+def test_views_do_not_change_the_identity_of_the_rows(task):
+    assert task.card.fingerprint == redditbias.fingerprint()
+    assert redditbias.fingerprint(views=True) != redditbias.fingerprint()
+
+
+FEMALE, MUSLIMS, BLACK = (_swap.lexicon()["dominant"][g] for g in ("female", "muslims", "black"))
+
+
+@pytest.mark.parametrize(
+    ("terms", "text", "swapped"),
+    [
+        (FEMALE, "give her the book, it is her book", "give him the book, it is his book"),
+        (FEMALE, "i saw her.", "i saw him."),
+        (FEMALE, "She told him", "He told her"),
+        (FEMALE, "that car is hers", "that car is his"),
+        (FEMALE, "that car is his", "that car is hers"),
+        (FEMALE, "the drag queen is a wonder woman", ""),
+        (FEMALE, "others sheer", ""),
+        (MUSLIMS, "an arab and a christian", "an american and a muslim"),
+        (BLACK, "a black panther and a black person", "a black panther and a white person"),
+        (BLACK, "an african in the white house", "a european in the white house"),
+        (_swap.targets("muslims", "jews")[0], "a muslim is here", "a jew is here"),
+        (_swap.targets("muslims", "jews")[0], "they are muslim", "they are jewish"),
+        (
+            _swap.targets("muslims", "jews")[0],
+            "muslim men in a mosque",
+            "jewish men in a synagogue",
+        ),
+        (_swap.targets("jews", "muslims")[0], "jews and Muslims", "muslims and Jews"),
+        (_swap.targets("lgbtq", "jews")[0], "being gay is", "being jewish is"),
+    ],
+)
+def test_exchange(terms, text, swapped):
+    assert _swap.exchange([text], terms).tolist() == [swapped]
+
+
+def test_a_term_without_counterpart_leaves_the_text_out():
+    terms, unmatched = _swap.targets("muslims", "black")
+    assert _swap.exchange(["muslims and islam"], terms, without=unmatched).tolist() == [""]
+    assert _swap.exchange(["muslims"], terms, without=unmatched).tolist() == ["blacks"]

@@ -8,13 +8,13 @@ import csv
 import hashlib
 import io
 import re
-from collections.abc import Iterator
-from typing import NamedTuple
+from collections.abc import Iterator, Mapping
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from bench.schema import Task, TaskCard
-from bench.tasks import _near_duplicates, _package, _split
+from bench.schema import Array, Task, TaskCard
+from bench.tasks import _near_duplicates, _package, _split, _swap
 
 VERSION = 1
 """Of the cleaning and the split; part of the fingerprint."""
@@ -67,8 +67,14 @@ class _Comment(NamedTuple):
     identity: str
 
 
-def load() -> Task:
+def load(*, views: bool = False) -> Task:
     """Return the cleaned comments with a split that parts no near-duplicates.
+
+    Parameters
+    ----------
+    views : also make the counterfactual views: `swap:dominant` (with the dominant group),
+        `swap:target→GROUP` (with another target group; not for `female`) and `swap:control`
+        (synonyms and names, which should not matter)
 
     Raises
     ------
@@ -80,21 +86,24 @@ def load() -> Task:
     cluster = _near_duplicates.clusters(identities)
     strata = [(c.group, c.label) for c in comments]
     text = np.array([c.text for c in comments], object)
+    group = np.array([c.group for c in comments])
     return Task(
         name="redditbias",
         example_id=np.array([_example_id(c) for c in comments]),
         text=text,
         label=np.array([c.label for c in comments], np.int64),
-        groups={"target": np.array([c.group for c in comments])},
+        groups={"target": group},
         split=_split.by_cluster(identities, cluster, strata, salt="redditbias-v1"),
         classes=_CLASSES,
         card=_card(),
+        views=_views(text, group) if views else {},
     )
 
 
-def fingerprint() -> str:
-    """Return the identity of the rows, from the known file hashes: nothing is read."""
-    return _package.fingerprint(dict(_FILES.values()), VERSION)
+def fingerprint(*, views: bool = False) -> str:
+    """Return the identity of the rows (and of the views' lexicon), without reading the rows."""
+    made_by = (VERSION, hashlib.sha256(_swap.lexicon_bytes()).hexdigest()) if views else (VERSION,)
+    return _package.fingerprint(dict(_FILES.values()), *made_by)
 
 
 def _card() -> TaskCard:
@@ -132,6 +141,24 @@ def _clean(comments: list[_Comment]) -> list[_Comment]:
         marks.setdefault(c.identity, set()).add((c.group, c.label))
     first = {c.identity: c for c in reversed(comments) if len(marks[c.identity]) == 1}
     return [c for c in comments if first.get(c.identity) is c]
+
+
+def _views(text: Array, group: Array) -> dict[str, Array]:
+    lexicon = _swap.lexicon()
+    dominant = {name: (terms, ()) for name, terms in lexicon["dominant"].items()}
+    views = {"swap:dominant": _by_group(text, group, dominant)}
+    for other in lexicon["roles"]:
+        targets = {name: _swap.targets(name, other) for name in lexicon["roles"] if name != other}
+        views[f"swap:target→{other}"] = _by_group(text, group, targets)
+    return views | {"swap:control": _swap.exchange(text, lexicon["control"])}
+
+
+def _by_group(text: Array, group: Array, swaps: Mapping[str, tuple[Any, Any]]) -> Array:
+    view = np.full(len(text), "", object)
+    for name, (terms, unmatched) in swaps.items():
+        rows = group == name
+        view[rows] = _swap.exchange(text[rows], terms, without=unmatched)
+    return view
 
 
 def _example_id(comment: _Comment) -> str:
