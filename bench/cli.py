@@ -90,20 +90,20 @@ def report(
     if markdown:
         from bench import files
         from bench import report as pages
-        from bench import run as stages
+        from bench.results import measured
 
-        files.write(markdown, pages.markdown(*stages.measured(folder)))
+        files.write(markdown, pages.markdown(*measured(folder)))
         err.print(f"summary: {markdown}", highlight=False)
 
 
 def _report(folder: Path, out_file: Path | None, baseline: Path | None) -> None:
     from bench import files
     from bench import report as pages
-    from bench import run as stages
+    from bench.results import measured
 
     with err.status("measuring"):
-        results, facts = stages.measured(folder)
-        older = stages.measured(baseline)[0] if baseline else None
+        results, facts = measured(folder)
+        older = measured(baseline)[0] if baseline else None
     page = out_file or folder / "report.html"
     files.write(page, pages.render(results, facts, older))
     files.write(page.with_suffix(".json"), pages.numbers(results, facts))

@@ -1,6 +1,5 @@
 """Collect what a run folder holds: evidence for the audits, facts for the report."""
 
-import hashlib
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -8,13 +7,11 @@ from pathlib import Path
 import numpy as np
 from pydantic import TypeAdapter, ValidationError
 
-import bench
 from bench import files, store
 from bench.facts import CellFacts, RunFacts
-from bench.schema import Array, BadInputError, Evidence, Outcome, Results, Task
+from bench.schema import Array, BadInputError, Evidence, Outcome, Task
 
 FACTS = "facts.json"
-RESULTS = "results.json"
 _facts = TypeAdapter(RunFacts)
 
 
@@ -35,7 +32,12 @@ def yardstick_folder(run: Path, name: str, task: str) -> Path:
 
 def write_facts(run: Path, facts: RunFacts) -> None:
     """Write what a run knows besides its numbers."""
-    files.write(run / FACTS, _facts.dump_json(facts, indent=1) + b"\n")
+    files.write(run / FACTS, facts_json(facts))
+
+
+def facts_json(facts: RunFacts) -> bytes:
+    """Return facts as JSON; equal facts are equal bytes."""
+    return _facts.dump_json(facts, indent=1) + b"\n"
 
 
 def read_facts(run: Path) -> RunFacts:
@@ -133,26 +135,3 @@ def training_counts(task: Task) -> Counts:
 
 def _arrays(counts: Counts) -> dict[str, dict[str, Array]]:
     return {a: {g: np.array(c) for g, c in groups.items()} for a, groups in counts.items()}
-
-
-def results(run: Path, key: str) -> Results | None:
-    """Return the results that were computed from exactly this, if there are any."""
-    stamp = run / "results.key"
-    if stamp.is_file() and stamp.read_text().strip() == key and (run / RESULTS).is_file():
-        return store.read_results(run / RESULTS)
-    return None
-
-
-def write_results(run: Path, computed: Results, key: str) -> None:
-    """Write results whole, and the flat list of measurements that outside checks read."""
-    files.write(run / RESULTS, store.results_json(computed))
-    rows = [m._asdict() for m in computed.measurements]
-    files.write(run / "measurements.json", files.to_json(rows))
-    files.write(run / "results.key", key + "\n")
-
-
-def results_key(facts: RunFacts) -> str:
-    """Return a hash of all that results depend on: the facts and the code that computes."""
-    code = sorted(Path(bench.__file__).parent.rglob("*.py"))
-    parts = [_facts.dump_json(facts), *(path.read_bytes() for path in code)]
-    return hashlib.sha256(b"\0".join(hashlib.sha256(p).digest() for p in parts)).hexdigest()

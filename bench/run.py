@@ -8,12 +8,12 @@ from pathlib import Path
 
 from rich.console import Console
 
-from bench import collect, compose, files, measure, plugins, prepare, provenance, store, yardsticks
+from bench import collect, compose, files, plugins, prepare, provenance, store, yardsticks
 from bench.facts import CellFacts, ModelCard, RunFacts, StrategyFacts
 from bench.launch.local import Launcher
 from bench.plan import Cell
 from bench.progress import Watch
-from bench.schema import BadInputError, Predictions, Results
+from bench.schema import BadInputError, Predictions
 from bench.suite import Suite
 from bench.worker import Job
 
@@ -148,27 +148,6 @@ def predict_yardsticks(prepared: prepare.Prepared, run: Path) -> None:
 
 def _write_answers(answers: Mapping[tuple[str, str], Predictions], folder: Path) -> None:
     store.write_predictions(folder / "predictions.parquet", answers)
-
-
-def measured(run: Path) -> tuple[Results, RunFacts]:
-    """Return a run's results, computed anew only if its cells or our code changed."""
-    facts = collect.read_facts(run)
-    key = collect.results_key(facts)
-    if (known := collect.results(run, key)) is not None:
-        return known, facts
-    evidence = collect.evidence(run, facts)
-    if not evidence or facts.settings is None:
-        return Results(measurements=()), facts
-    labels = {e.strategy for e in evidence}
-    results = measure.measure(
-        evidence,
-        facts.settings,
-        audits=facts.audits,
-        reference=facts.reference if facts.reference in labels else None,
-        pairs=[pair for pair in facts.pairs if labels.issuperset(pair)],
-    )
-    collect.write_results(run, results, key)
-    return results, facts
 
 
 def with_seeds(suite: Suite, number: int | None) -> Suite:

@@ -11,8 +11,6 @@ from multiprocessing.process import BaseProcess
 from bench import worker
 from bench.worker import Job
 
-PRELOAD = ["bench.train", "bench.tokens"]
-
 
 @dataclass
 class Running:
@@ -34,13 +32,17 @@ class Launcher:
     watch: Callable[[Sequence[Running]], None] = lambda running: None
     finished: Callable[[Job, str], None] = lambda job, reason: None
     """Called with each job that ended and the reason it failed, "" if it did not."""
+    work: Callable[[Job, Connection], None] = worker.main
+    """What a worker process does."""
+    preload: tuple[str, ...] = ("bench.train",)
+    """Imports of some seconds, paid once by the fork server."""
     _running: list[Running] = field(default_factory=list)
 
     def launch(self, jobs: Sequence[Job]) -> None:
         """Run every job; a failed one is told to `finished` and stops no other."""
         _limit_threads(jobs)
         context = multiprocessing.get_context("forkserver")
-        context.set_forkserver_preload(PRELOAD)  # imports of some seconds, paid once
+        context.set_forkserver_preload(list(self.preload))
         waiting = list(reversed(jobs))
         try:
             while waiting or self._running:
@@ -53,7 +55,7 @@ class Launcher:
 
     def _start(self, job: Job, context: multiprocessing.context.BaseContext) -> None:
         ours, theirs = context.Pipe(duplex=False)
-        process = context.Process(target=worker.main, args=(job, theirs), daemon=True)  # type: ignore[attr-defined]
+        process = context.Process(target=self.work, args=(job, theirs), daemon=True)  # type: ignore[attr-defined]
         process.start()
         theirs.close()
         self._running.append(Running(job=job, process=process, pipe=ours))
