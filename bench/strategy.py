@@ -31,11 +31,11 @@ class Objective(nn.Module):
     """
 
     learning_rate_factor: float = 1.0
-    """Learning rate of the objective's own parameters, relative to the head's."""
+    """Learning rate of the objective's own parameters, relative to the model's."""
 
     def forward(self, output: Output, batch: Batch) -> Tensor:
         """Return the loss of one batch, a scalar."""
-        return F.cross_entropy(output.logits, batch.label)
+        return F.cross_entropy(output.logits, batch.label, reduction="none").mean()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,7 +55,10 @@ class Strategy:
     """Peak learning rate; the suite's when not given."""
 
     def adapt(self, model: nn.Module) -> nn.Module:
-        """Choose what is trained: freeze, wrap or extend `model`."""
+        """Choose what is trained: freeze, wrap or extend `model`.
+
+        A parameter may carry `learning_rate_factor`, its rate relative to the model's.
+        """
         return model
 
     def sampling_weights(self, train: Split) -> Array | None:

@@ -1,0 +1,104 @@
+"""Which rows are seen together: batches of similar length from an endless stream, well padded."""
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.utils.data import Dataset, Sampler
+
+from bench.schema import Array, Split
+from bench.tokens import Encoded
+
+_BUCKET = 50  # batches sorted by length at a time: 2 % of padding, and still nearly random
+
+
+def stream(n: int, weights: Array | None, rng: np.random.Generator) -> Iterator[Array]:
+    """Yield row numbers for ever, n at a time.
+
+    Rows of equal weight come once an epoch, in a new order each time; unequal weights are odds
+    of being drawn, with replacement. A weight of 0 leaves a row out.
+    """
+    odds = np.ones(n) if weights is None else np.asarray(weights, dtype=np.float64)
+    rows = np.flatnonzero(odds)
+    odds = odds[rows] / odds[rows].sum()
+    while True:
+        if (odds == odds[0]).all():
+            yield rng.permutation(rows)
+        else:
+            yield rng.choice(rows, size=n, p=odds)
+
+
+def bucketed(
+    rows: Iterator[Array], length: Array, size: int, rng: np.random.Generator
+) -> Iterator[Array]:
+    """Yield batches of `size` rows of similar length, for ever; no row is left over."""
+    waiting = np.zeros(0, dtype=np.int64)
+    while True:
+        while len(waiting) < size * _BUCKET:
+            waiting = np.concatenate([waiting, next(rows)])
+        bucket, waiting = np.split(waiting, [size * _BUCKET])
+        bucket = bucket[np.argsort(length[bucket], kind="stable")]
+        yield from rng.permutation(bucket.reshape(_BUCKET, size))
+
+
+class BatchSampler(Sampler[list[int]]):
+    """The batches of one cell; each may be cut into `parts` that follow one another."""
+
+    def __init__(
+        self, length: Array, weights: Array | None, *, size: int, parts: int, seed: int
+    ) -> None:
+        self.length, self.weights, self.seed = length, weights, seed
+        self.batch_size, self.parts = size, parts
+        self.drop_last = True  # read by accelerate; there is no last batch
+
+    def __iter__(self) -> Iterator[list[int]]:
+        """Yield row numbers of parts of batches, for ever."""
+        rng = np.random.default_rng(self.seed)
+        rows = stream(len(self.length), self.weights, rng)
+        for batch in bucketed(rows, self.length, self.batch_size, rng):
+            for part in np.array_split(batch, self.parts):
+                yield part.tolist()
+
+
+class TrainingRows(Dataset[dict[str, Tensor]]):
+    """The training split, ready to be fetched a batch at a time."""
+
+    def __init__(self, view: Encoded, rows: Array, split: Split, pad: int) -> None:
+        self.view, self.rows, self.pad = view, rows, pad
+        self.label, self.group = torch.from_numpy(split.label), torch.from_numpy(split.group)
+
+    def __len__(self) -> int:
+        """Return the number of training examples."""
+        return len(self.rows)
+
+    def __getitems__(self, numbers: Sequence[int]) -> dict[str, object]:
+        """Return one padded batch: the model's inputs, labels, groups and the number of tokens."""
+        chosen = np.asarray(numbers)
+        entries = self.rows[chosen]
+        return {
+            "inputs": pad(self.view, entries, self.pad),
+            "label": self.label[chosen],
+            "group": self.group[chosen],
+            "tokens": int(self.view.length[entries].sum()),
+        }
+
+
+def pad(view: Encoded, entries: Array, filler: int) -> dict[str, Tensor]:
+    """Return the model's inputs for some texts of a view, padded to the longest of them.
+
+    Raises
+    ------
+    ValueError
+        There are no entries.
+    """
+    start, length = view.start[entries], view.start[entries + 1] - view.start[entries]
+    real = np.arange(length.max()) < length[:, None]  # (n, longest) bool
+    source = np.concatenate([np.arange(s, s + n) for s, n in zip(start, length, strict=True)])
+    ids = np.full(real.shape, filler, dtype=np.int64)
+    ids[real] = view.token[source]
+    inputs = {"input_ids": ids, "attention_mask": real.astype(np.int64)}
+    if view.segment is not None:
+        inputs["token_type_ids"] = np.zeros_like(ids)
+        inputs["token_type_ids"][real] = view.segment[source]
+    return {name: torch.from_numpy(column) for name, column in inputs.items()}

@@ -1,0 +1,51 @@
+"""The budget: a meter that charges everything a cell does, and the schedule that follows it."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from bench.suite import Budget
+
+Cost = Callable[[int, int], float]
+"""(rows, padded length) -> floating point operations of one batch."""
+
+
+@dataclass
+class Meter:
+    """What a cell has spent so far, in every currency, against its budget in one of them."""
+
+    budget: Budget
+    flops: float = 0.0
+    tokens: int = 0
+    padded_tokens: int = 0
+    examples: int = 0
+    steps: int = 0
+    started: float = field(default_factory=time.perf_counter)
+
+    @property
+    def seconds(self) -> float:
+        """Wall-clock time since the meter was made."""
+        return time.perf_counter() - self.started
+
+    @property
+    def fraction(self) -> float:
+        """Fraction of the budget that is spent; above 1 after the step that overshoots."""
+        return float(getattr(self, self.budget.currency)) / self.budget.amount
+
+    def charge(self, *, rows: int, length: int, tokens: int, cost: Cost) -> None:
+        """Charge one batch of `rows` texts padded to `length`, holding `tokens` real tokens."""
+        self.flops += cost(rows, length)
+        self.tokens += tokens
+        self.padded_tokens += rows * length
+        self.examples += rows
+
+
+def learning_rate_factor(fraction: float, warmup: float) -> float:
+    """Return the rate, relative to its peak, when `fraction` of the budget is spent.
+
+    It rises linearly from 0 during `warmup`, then falls linearly to 0 at 1, whatever the
+    currency (Li, Yumer & Ramanan 2020, Budgeted Training, ICLR).
+    """
+    if fraction < warmup:
+        return fraction / warmup
+    return max(0.0, (1 - fraction) / (1 - warmup))

@@ -1,0 +1,154 @@
+"""The one training loop: the transformers Trainer, fed, metered and scheduled by the budget.
+
+No strategy sees it and none may fork it; that is what makes the comparison fair.
+"""
+
+import tempfile
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn.utils import clip_grad_norm_
+from torch.optim import AdamW, Optimizer
+from torch.utils.data import DataLoader
+from transformers import PrinterCallback, Trainer, TrainingArguments
+
+from bench.device import Machine
+from bench.model import Classifier
+from bench.pace import Pace
+from bench.strategy import Batch, Objective
+from bench.suite import Training
+
+_FOR_EVER = 2**40  # steps: the budget ends a cell, not the Trainer
+
+
+class Learner(nn.Module):
+    """Classifier and objective as one module, so that one optimiser trains both."""
+
+    def __init__(self, classifier: Classifier, objective: Objective, machine: Machine) -> None:
+        super().__init__()
+        self.classifier, self.objective, self.machine = classifier, objective, machine
+        self.to(machine.device)
+
+    def forward(self, inputs: Mapping[str, Tensor], batch: Batch) -> Tensor:
+        """Return the loss of a batch; only the classifier computes in low precision."""
+        with self.machine.autocast():
+            output = self.classifier(inputs)
+        loss: Tensor = self.objective(output, batch)
+        return loss
+
+
+@dataclass(frozen=True, kw_only=True)
+class Recipe:
+    """How a learner is trained, besides its budget."""
+
+    training: Training
+    peak_rate: float
+    seed: int
+    parts: int = 1
+    """Pieces that each batch is cut into, so that it fits the memory."""
+
+
+def fit(learner: Learner, batches: DataLoader[Any], pace: Pace, recipe: Recipe) -> None:
+    """Train until the budget is spent.
+
+    Raises
+    ------
+    BadInputError
+        The budget is too small for one step.
+    DivergedError
+        The loss became infinite or not a number.
+    """
+    with tempfile.TemporaryDirectory() as scratch:  # the Trainer insists on a folder
+        loop = _Loop(learner, batches, pace, recipe, scratch)
+        loop.train()
+
+
+def _arguments(machine: Machine, recipe: Recipe, scratch: str) -> TrainingArguments:
+    arguments = TrainingArguments(
+        output_dir=scratch,
+        max_steps=_FOR_EVER,
+        gradient_accumulation_steps=recipe.parts,
+        max_grad_norm=recipe.training.max_gradient_norm,
+        weight_decay=recipe.training.weight_decay,
+        lr_scheduler_type="constant",  # the pace sets the rate of every step
+        seed=recipe.seed,
+        use_cpu=not machine.is_cuda,
+        tf32=machine.is_cuda or None,
+        accelerator_config={"non_blocking": machine.is_cuda},
+        disable_tqdm=True,
+        report_to="none",
+        logging_strategy="no",
+        save_strategy="no",
+        logging_nan_inf_filter=False,  # it reads the loss at every step; the curve does so rarely
+        remove_unused_columns=False,
+    )
+    if machine.is_cuda:
+        arguments._n_gpu = 1  # one device a cell: never wrapped in DataParallel
+    return arguments
+
+
+class _Loop(Trainer):
+    loss_is_scaled_for_ga = True  # compute_loss weighs each part of a batch by its rows
+
+    def __init__(
+        self, learner: Learner, batches: DataLoader[Any], pace: Pace, recipe: Recipe, scratch: str
+    ) -> None:
+        super().__init__(learner, _arguments(learner.machine, recipe, scratch), callbacks=[pace])
+        self.remove_callback(PrinterCallback)
+        self.learner, self.batches, self.pace, self.recipe = learner, batches, pace, recipe
+
+    def get_train_dataloader(self) -> DataLoader[Any]:
+        """Feed our own batches; accelerate would hand each process its own."""
+        prepared: DataLoader[Any] = self.accelerator.prepare(self.batches)
+        return prepared
+
+    def create_optimizer(self, model: nn.Module | None = None) -> Optimizer:
+        """AdamW, fused (4 times faster on a CPU too), one group a rate and a weight decay."""
+        decayed = set(self.get_decay_parameter_names(self.learner))
+        groups: dict[tuple[float, float], list[nn.Parameter]] = defaultdict(list)
+        for name, parameter in self.learner.named_parameters():
+            if parameter.requires_grad:
+                decay = self.args.weight_decay if name in decayed else 0.0
+                groups[self._peak_rate(name, parameter), decay].append(parameter)
+        optimizer = self.optimizer = AdamW(
+            [
+                {"params": parameters, "peak_rate": rate, "weight_decay": decay}
+                for (rate, decay), parameters in groups.items()
+            ],
+            fused=True,
+        )
+        return optimizer
+
+    def _peak_rate(self, name: str, parameter: nn.Parameter) -> float:
+        factor: float = getattr(parameter, "learning_rate_factor", 1.0)
+        if name.startswith("objective."):
+            factor *= self.learner.objective.learning_rate_factor
+        return self.recipe.peak_rate * factor
+
+    def _get_num_items_in_batch(self, batch_samples: Sequence[Any], device: torch.device) -> int:
+        return sum(len(part["label"]) for part in batch_samples)
+
+    def compute_loss(
+        self,
+        model: nn.Module,
+        inputs: dict[str, Any],
+        return_outputs: bool = False,
+        num_items_in_batch: Tensor | int | None = None,
+    ) -> Tensor:
+        """Return this part's share of the batch's mean loss, and charge for it."""
+        batch = Batch(inputs["label"], inputs["group"], min(self.pace.before, 1.0))
+        loss: Tensor = model(inputs["inputs"], batch)
+        loss = loss * (len(batch.label) / (num_items_in_batch or len(batch.label)))
+        self.pace.charge(inputs, loss)
+        return loss
+
+    def _clip_grad_norm(self, model: nn.Module) -> Tensor:
+        """Clip classifier and objective apart: an adversary must not scale the classifier."""
+        limit = self.args.max_grad_norm
+        if own := list(self.learner.objective.parameters()):
+            clip_grad_norm_(own, limit)
+        return clip_grad_norm_(self.learner.classifier.parameters(), limit)

@@ -1,0 +1,203 @@
+"""The pretrained model: where and what it is, how it loads, and the vector its head reads."""
+
+import hashlib
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+import torch
+from tokenizers import Tokenizer
+from torch import Tensor, nn
+from transformers import (
+    AutoConfig,
+    AutoModelForSequenceClassification,
+    AutoTokenizer,
+    PreTrainedModel,
+    PreTrainedTokenizerFast,
+)
+from transformers.utils import logging as transformers_logging
+
+from bench import package
+from bench.schema import BadInputError
+from bench.strategy import Output
+from bench.suite import ModelChoice
+
+_PACKAGE = "package:"
+_CONTENT = {".json", ".safetensors", ".txt", ".model"}
+"""Suffixes of weights, configuration and tokenizer: what makes a model this model."""
+_TOKEN_LEVEL = 3  # dimensions of a decoder's output: rows, tokens, features
+
+
+def fingerprint(model: ModelChoice) -> str:
+    """Return the identity of a model's content, without loading it.
+
+    The sha256 over weights, configuration and tokenizer of a local folder; a pinned hub model is
+    its name and commit.
+
+    Raises
+    ------
+    BadInputError
+        No such folder or package, no safetensors in it, or a hub name without a commit.
+    """
+    place, revision = _locate(model)
+    if revision:
+        return hashlib.sha256(f"{place}@{revision}".encode()).hexdigest()
+    total = hashlib.sha256()
+    for path in sorted(p for p in Path(place).iterdir() if p.suffix in _CONTENT):
+        with path.open("rb") as file:
+            total.update(path.name.encode() + hashlib.file_digest(file, "sha256").digest())
+    return total.hexdigest()
+
+
+def _locate(model: ModelChoice) -> tuple[str, str | None]:
+    """Return the folder of a local model, or the name and commit of one on the hub."""
+    if model.source.startswith(_PACKAGE):
+        name = model.source.removeprefix(_PACKAGE)
+        return str(package.folder(name, "model.safetensors")), None
+    folder = Path(model.source)
+    if folder.is_dir():
+        for needed in ("config.json", "*.safetensors"):
+            if not any(folder.glob(needed)):
+                raise BadInputError(f"model.source = {model.source!r}: holds no {needed}")
+        return str(folder), None
+    if not re.fullmatch(r"[\w-][\w.-]*(/[\w.-]+)?", model.source):
+        raise BadInputError(f"model.source = {model.source!r}: no such folder")
+    if not re.fullmatch(r"[0-9a-f]{40}", model.revision or ""):
+        raise BadInputError(
+            f"model.revision = {model.revision!r}: a hub name ({model.source}) needs its commit, "
+            "40 hexadecimal digits, so that the run can be repeated"
+        )
+    return model.source, model.revision
+
+
+def tokenizer(model: ModelChoice) -> tuple[Tokenizer, int, bool]:
+    """Return the tokenizer, the id that pads, and whether the model reads segments of a pair.
+
+    A model without a pad token (most decoders) pads with its end-of-text token.
+
+    Raises
+    ------
+    BadInputError
+        There is no fast tokenizer, or the model reads fewer tokens than `max_tokens`.
+    """
+    place, revision = _locate(model)
+    with _quiet():
+        try:
+            found = AutoTokenizer.from_pretrained(
+                place, revision=revision, trust_remote_code=False
+            )
+        except (OSError, ValueError) as error:
+            raise BadInputError(f"model.source = {model.source!r}: {_line(error)}") from None
+        config = AutoConfig.from_pretrained(place, revision=revision, trust_remote_code=False)
+    if not isinstance(found, PreTrainedTokenizerFast):
+        raise BadInputError(f"model.source = {model.source!r}: needs a tokenizer.json")
+    limit = min(found.model_max_length, getattr(config, "max_position_embeddings", 2**31))
+    if model.max_tokens > limit:
+        raise BadInputError(f"model.max_tokens = {model.max_tokens}: the model reads {limit}")
+    pads = (found.pad_token_id, found.eos_token_id, found.unk_token_id, 0)
+    pad = next(token for token in pads if token is not None)
+    return found.backend_tokenizer, int(pad), "token_type_ids" in found.model_input_names
+
+
+def load(
+    model: ModelChoice, classes: Sequence[str], *, pad: int, attention: str
+) -> PreTrainedModel:
+    """Load the pretrained weights in fp32 under a new classification head.
+
+    The head's initial values come from torch's global random state.
+
+    Raises
+    ------
+    BadInputError
+        The folder holds no model that classifies sequences.
+    """
+    place, revision = _locate(model)
+    names = dict(enumerate(classes))
+    with _quiet():
+        try:
+            loaded: PreTrainedModel = AutoModelForSequenceClassification.from_pretrained(
+                place,
+                revision=revision,
+                trust_remote_code=False,
+                use_safetensors=True,
+                dtype=torch.float32,
+                attn_implementation=attention,
+                id2label=names,
+                label2id={name: number for number, name in names.items()},
+                ignore_mismatched_sizes=True,  # the head of another task makes way for a new one
+            )
+        except (OSError, ValueError) as error:
+            raise BadInputError(f"model.source = {model.source!r}: {_line(error)}") from None
+    loaded.config.pad_token_id = pad
+    return loaded
+
+
+def save(trained: nn.Module, model: ModelChoice, folder: Path) -> None:
+    """Write what was trained as safetensors (an adapter as an adapter), its tokenizer beside."""
+    place, revision = _locate(model)
+    trained.save_pretrained(folder)  # type: ignore[operator]
+    AutoTokenizer.from_pretrained(place, revision=revision).save_pretrained(folder)
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Silence loading reports for once: that the head is new is no news here."""
+    verbosity = transformers_logging.get_verbosity()
+    bars = transformers_logging.is_progress_bar_enabled()
+    transformers_logging.set_verbosity_error()
+    transformers_logging.disable_progress_bar()
+    try:
+        yield
+    finally:
+        transformers_logging.set_verbosity(verbosity)
+        if bars:
+            transformers_logging.enable_progress_bar()
+
+
+def _line(error: Exception) -> str:
+    return " ".join(str(error).split())[:300]
+
+
+class Classifier(nn.Module):
+    """A sequence classifier that also returns the vector which its head reads.
+
+    The head is the last linear layer with one output a class. A hook on it survives what
+    strategies do to the model: a wrapped or copied head keeps its hooks.
+    """
+
+    def __init__(self, model: PreTrainedModel) -> None:
+        super().__init__()
+        head = _head(model)
+        self.model: nn.Module = model
+        self.hidden_size = head.in_features
+        self.pad = model.config.pad_token_id
+        self._read: list[Tensor] = []
+        read = self._read  # a plain function is shared by deep copies; a bound method is not
+        head.register_forward_pre_hook(lambda _, inputs: read.append(inputs[0]))
+
+    def forward(self, inputs: Mapping[str, Tensor]) -> Output:
+        """Return logits (n, n_classes) and hidden vectors (n, hidden_size) in fp32."""
+        self._read.clear()
+        logits = self.model(**inputs).logits
+        if not self._read:
+            raise RuntimeError("the strategy's adapt() replaced the classification head")
+        hidden = self._read.pop()
+        if hidden.dim() == _TOKEN_LEVEL:
+            hidden = hidden[torch.arange(len(hidden)), _last_token(inputs["input_ids"], self.pad)]
+        return Output(logits.float(), hidden.float())
+
+
+def _head(model: PreTrainedModel) -> nn.Linear:
+    n_classes = model.config.num_labels
+    linear = [m for m in model.modules() if isinstance(m, nn.Linear)]
+    heads = [m for m in linear if m.out_features == n_classes]
+    if not heads:
+        raise BadInputError(f"model {type(model).__name__}: no linear classification head")
+    return heads[-1]
+
+
+def _last_token(ids: Tensor, pad: int) -> Tensor:
+    """Return where each row's last token stands, as transformers finds it for decoders."""
+    position = torch.arange(ids.shape[1], device=ids.device)
+    return (position * (ids != pad)).argmax(dim=1)

@@ -1,0 +1,95 @@
+"""The budget's hold on the training loop: it charges, sets the rate, reports and stops."""
+
+import time
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.optim import Optimizer
+from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
+
+from bench.budget import Cost, Meter, learning_rate_factor
+from bench.schema import BadInputError, CurvePoint
+
+_POINTS = 50  # of the learning curve
+_BETWEEN_REPORTS_SECONDS = 0.3
+
+Progress = Callable[[float, str], None]
+
+
+class DivergedError(Exception):
+    """The training loss is infinite or not a number."""
+
+
+class Pace(TrainerCallback):
+    """Follows the Trainer step by step, so that fractions of the budget rule the cell.
+
+    Each parameter group's rate is its `peak_rate` times the schedule at the middle of the step:
+    neither the first step nor the last is made at rate 0.
+    """
+
+    def __init__(self, meter: Meter, cost: Cost, warmup: float, progress: Progress) -> None:
+        self.meter, self.cost, self.warmup, self.progress = meter, cost, warmup, progress
+        self.before = 0.0  # fraction of the budget spent when the step began
+        self.curve: list[CurvePoint] = []
+        self._loss: Tensor | float = 0.0  # sum since the last point of the curve
+        self._reported = 0.0
+
+    def charge(self, inputs: Mapping[str, Any], loss: Tensor) -> None:
+        """Charge one batch, or one part of it, and note its part of the loss."""
+        rows, length = inputs["inputs"]["input_ids"].shape
+        self.meter.charge(rows=rows, length=length, tokens=inputs["tokens"], cost=self.cost)
+        self._loss = self._loss + loss.detach()
+
+    def on_step_begin(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
+    ) -> None:
+        """Note where the step begins."""
+        self.before = self.meter.fraction
+
+    def on_pre_optimizer_step(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
+    ) -> None:
+        """Set the learning rate of the step whose cost is now known.
+
+        Raises
+        ------
+        BadInputError
+            The budget is too small for one step.
+        """
+        self.meter.steps += 1
+        after = self.meter.fraction
+        if self.meter.steps == 1 and after > 1:
+            budget = self.meter.budget
+            raise BadInputError(
+                f"budget: {budget.amount:g} {budget.currency} do not pay for one step, "
+                f"which takes {after * budget.amount:g}"
+            )
+        factor = learning_rate_factor((self.before + min(after, 1.0)) / 2, self.warmup)
+        optimizer: Optimizer = kwargs["optimizer"]
+        for group in optimizer.param_groups:
+            group["lr"] = group["peak_rate"] * factor
+        self.rate = optimizer.param_groups[0]["lr"]
+
+    def on_step_end(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
+    ) -> None:
+        """Extend the curve, report, and stop when the budget is spent."""
+        fraction = self.meter.fraction
+        control.should_training_stop = fraction >= 1
+        if fraction >= min(1, (len(self.curve) + 1) / _POINTS):
+            self._add_point(fraction)
+        if time.monotonic() - self._reported > _BETWEEN_REPORTS_SECONDS or fraction >= 1:
+            self._reported = time.monotonic()
+            loss = f", loss {self.curve[-1].loss:.3f}" if self.curve else ""
+            self.progress(min(fraction, 1.0), f"step {self.meter.steps}{loss}")
+
+    def _add_point(self, fraction: float) -> None:
+        """Read the loss, which waits for an accelerator: a few times a cell, not every step."""
+        since = self.curve[-1].step if self.curve else 0
+        loss = float(self._loss) / (self.meter.steps - since)
+        if not torch.isfinite(torch.tensor(loss)):
+            raise DivergedError(f"the loss became {loss} by step {self.meter.steps}")
+        self.curve.append(CurvePoint(self.meter.steps, fraction, loss, self.rate))
+        self._loss = 0.0

@@ -1,0 +1,115 @@
+"""Tokens: every text of a task is tokenised once, and each cell maps the result into memory."""
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+from tokenizers import Encoding, Tokenizer
+
+from bench import model as models
+from bench.schema import Array, Task
+from bench.suite import ModelChoice
+
+ORIGINAL = "original"
+_INDEX = "index.json"
+_CHUNK = 10_000  # texts at a time: Encoding objects are a hundred times larger than their ids
+
+
+class Encoded(NamedTuple):
+    """One view's texts as token ids, one after the other."""
+
+    row: Array  # (m,) int64: the task's row of each text; a view holds only rows that it changes
+    start: Array  # (m + 1,) int64: text i is token[start[i] : start[i + 1]]
+    token: Array  # (total,) int32
+    segment: Array | None  # (total,) int8: which text of a pair, where the model reads that
+
+    @property
+    def length(self) -> Array:
+        """Tokens of each text, special ones included: (m,) int64."""
+        return np.diff(self.start)
+
+    def entries(self, rows: Array) -> Array:
+        """Return which texts belong to those of the task's `rows` that the view holds."""
+        return np.flatnonzero(np.isin(self.row, rows))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Tokens:
+    """A tokenised task: view -> its texts; `pad` fills rows up."""
+
+    pad: int
+    views: Mapping[str, Encoded]
+
+    @classmethod
+    def open(cls, folder: Path) -> "Tokens":
+        """Map what `encode` wrote; nothing is read before it is used."""
+        index = json.loads((folder / _INDEX).read_text())
+        views = {view: _read(folder, number) for number, view in enumerate(index["views"])}
+        return cls(pad=index["pad"], views=views)
+
+
+def encode(task: Task, model: ModelChoice, folder: Path) -> None:
+    """Tokenise the texts, pairs and views of a task into `folder`.
+
+    Raises
+    ------
+    BadInputError
+        The model's tokenizer is missing, or it reads fewer tokens than `max_tokens`.
+    """
+    tokenizer, pad, reads_segments = models.tokenizer(model)
+    tokenizer.no_padding()
+    tokenizer.enable_truncation(model.max_tokens)
+    segments = reads_segments and task.text_pair is not None
+    views = {ORIGINAL: task.text, **task.views}
+    for number, text in enumerate(views.values()):
+        _write(folder, number, _encode_view(tokenizer, text, task.text_pair, segments))
+    index = {"pad": pad, "views": list(views)}
+    (folder / _INDEX).write_text(json.dumps(index, ensure_ascii=False))
+
+
+def _encode_view(tokenizer: Tokenizer, text: Array, pair: Array | None, segments: bool) -> Encoded:
+    row = np.flatnonzero(text != "")
+    texts = [str(t) for t in text[row]]
+    inputs = (
+        texts if pair is None else [(t, str(p)) for t, p in zip(texts, pair[row], strict=True)]
+    )
+    parts = [
+        (
+            _column(e.ids for e in chunk),
+            _column(e.type_ids for e in chunk),
+            [len(e) for e in chunk],
+        )
+        for chunk in _chunks(tokenizer, inputs)
+    ]
+    token, segment, length = (np.concatenate(column) for column in zip(*parts, strict=True))
+    start = np.concatenate([[0], np.cumsum(length)]).astype(np.int64)
+    return Encoded(row, start, token, segment.astype(np.int8) if segments else None)
+
+
+def _chunks(
+    tokenizer: Tokenizer, inputs: list[str] | list[tuple[str, str]]
+) -> Iterator[list[Encoding]]:
+    for begin in range(0, max(len(inputs), 1), _CHUNK):
+        yield tokenizer.encode_batch_fast(inputs[begin : begin + _CHUNK])
+
+
+def _column(lists: Iterator[list[int]]) -> Array:
+    return np.concatenate([np.zeros(0, np.int32), *(np.asarray(i, np.int32) for i in lists)])
+
+
+def _write(folder: Path, number: int, view: Encoded) -> None:
+    for name, column in view._asdict().items():
+        if column is not None:
+            np.save(folder / f"{number}.{name}.npy", column, allow_pickle=False)
+
+
+def _read(folder: Path, number: int) -> Encoded:
+    paths = {name: folder / f"{number}.{name}.npy" for name in Encoded._fields}
+    columns: dict[str, Any] = dict.fromkeys(Encoded._fields)
+    for name, path in paths.items():
+        if path.exists():
+            columns[name] = np.load(path, mmap_mode="r", allow_pickle=False)
+    return Encoded(**columns)

@@ -1,0 +1,206 @@
+"""Train: one cell becomes predictions, a ledger and a learning curve."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch.utils.data import DataLoader
+from transformers import set_seed
+
+from bench import compose, flops
+from bench import device as devices
+from bench import model as models
+from bench.batches import BatchSampler, TrainingRows
+from bench.budget import Cost, Meter
+from bench.device import Machine
+from bench.loop import Learner, Recipe, fit
+from bench.pace import DivergedError, Pace, Progress
+from bench.plan import Cell
+from bench.predict import predict
+from bench.schema import BadInputError, Ledger, Outcome, Predictions, Split, Task
+from bench.strategy import Batch
+from bench.tokens import ORIGINAL, Tokens
+
+
+class CellFailedError(Exception):
+    """A cell that could not be trained, and why; the other cells go on."""
+
+
+def train(  # noqa: PLR0913 - the one entry: what, from what, where, and who is told
+    cell: Cell,
+    task: Task,
+    tokens: Tokens,
+    *,
+    device: str = "auto",
+    progress: Progress,
+    model_folder: Path | None = None,
+) -> Outcome:
+    """Train one cell, then predict validation, test and every view of test.
+
+    Parameters
+    ----------
+    cell, task, tokens : what is trained, on which examples, already tokenised
+    device : "auto", "cpu", "cuda" or "cuda:N"
+    progress : called now and then with the fraction of the budget spent and a few words
+    model_folder : where the trained weights are kept (safetensors); None: nowhere
+
+    Raises
+    ------
+    BadInputError
+        The strategy needs groups that the task lacks, or the budget does not pay for one step.
+    CellFailedError
+        The loss diverged, or not even one example at a time fits the memory.
+    """
+    machine = devices.choose(device, cell.training.precision)
+    energy = devices.energy_joules(machine)
+    try:
+        learner, pace, seconds = _trained(cell, task, tokens, machine, progress)
+    except DivergedError as error:
+        raise CellFailedError(str(error)) from None
+    if energy is not None:
+        energy = (devices.energy_joules(machine) or energy) - energy
+    if model_folder is not None:
+        models.save(learner.classifier.model, cell.model, model_folder)
+    validation, test = _predicted(cell, task, tokens, learner)
+    return Outcome(
+        test=test,
+        validation=validation,
+        ledger=_ledger(learner, pace.meter, seconds, energy),
+        curve=tuple(pace.curve),
+        hardware=machine.facts(),
+    )
+
+
+def training_split(task: Task, attribute: str) -> Split:
+    """Return what a strategy may know of the training split; one group where there are none."""
+    rows = task.split == "train"
+    label = task.label[rows].astype(np.int64)
+    if not attribute:
+        return Split(label, np.zeros_like(label), len(task.classes), 1)
+    names, group = np.unique(task.groups[attribute][rows], return_inverse=True)
+    return Split(label, group.astype(np.int64), len(task.classes), len(names))
+
+
+def _trained(
+    cell: Cell, task: Task, tokens: Tokens, machine: Machine, progress: Progress
+) -> tuple[Learner, Pace, float]:
+    """Train, in ever smaller parts of a batch while the memory is too small for the whole."""
+    tried = []
+    for parts in _powers_of_two(cell.training.batch_size):
+        tried.append(-(-cell.training.batch_size // parts))
+        try:
+            learner = build(cell, task, tokens.pad, machine)
+            pace = Pace(
+                Meter(cell.budget), step_cost(learner, tokens.pad), cell.training.warmup, progress
+            )
+            _fit(learner, pace, cell, (task, tokens), parts)
+            return learner, pace, pace.meter.seconds
+        except RuntimeError as error:
+            if not _out_of_memory(error):
+                raise
+    sizes = ", ".join(map(str, tried))
+    raise CellFailedError(f"out of memory on {machine.device} with {sizes} rows at a time")
+
+
+def _powers_of_two(size: int) -> Iterator[int]:
+    yield from (2**k for k in range(size.bit_length()))
+
+
+def _out_of_memory(error: RuntimeError) -> bool:
+    return isinstance(error, torch.OutOfMemoryError) or "can't allocate memory" in str(error)
+
+
+def build(cell: Cell, task: Task, pad: int, machine: Machine) -> Learner:
+    """Return the pretrained model under a new head, adapted, with the strategy's objective.
+
+    Raises
+    ------
+    BadInputError
+        The strategy needs groups that the task lacks.
+    """
+    strategy = cell.strategy()
+    if compose.groups_needed(strategy) and not cell.attribute:
+        raise BadInputError(f"strategy {cell.use!r} needs groups; task {task.name!r} has none")
+    set_seed(cell.seed)  # the Trainer seeds again: what an objective draws shifts no dropout
+    model = models.load(cell.model, task.classes, pad=pad, attention=machine.attention)
+    classifier = models.Classifier(model)
+    classifier.model = strategy.adapt(model)
+    split = training_split(task, cell.attribute)
+    objective = strategy.objective(split, classifier.hidden_size)
+    return Learner(classifier, objective, machine)
+
+
+def step_cost(learner: Learner, pad: int) -> Cost:
+    """Return what forward, backward and objective cost for a batch of any shape."""
+    filler = 0 if pad else 1
+    device = learner.machine.device
+
+    def run(rows: int, length: int) -> None:
+        ids = torch.full((rows, length), filler, device=device)
+        zeros = torch.zeros(rows, dtype=torch.int64, device=device)
+        inputs = {"input_ids": ids, "attention_mask": torch.ones_like(ids)}
+        learner(inputs, Batch(label=zeros, group=zeros, spent=0.5)).backward()
+
+    return flops.measure(learner.train(), run)
+
+
+def _fit(learner: Learner, pace: Pace, cell: Cell, data: tuple[Task, Tokens], parts: int) -> None:
+    task, tokens = data
+    strategy, split = cell.strategy(), training_split(task, cell.attribute)
+    view = tokens.views[ORIGINAL]
+    entries = view.entries(np.flatnonzero(task.split == "train"))
+    sampler = BatchSampler(
+        view.length[entries],
+        strategy.sampling_weights(split),
+        size=cell.training.batch_size,
+        parts=parts,
+        seed=cell.seed,
+    )
+    batches = DataLoader(
+        TrainingRows(view, entries, split, tokens.pad),
+        batch_sampler=sampler,
+        collate_fn=lambda batch: batch,
+        pin_memory=learner.machine.is_cuda,
+    )
+    rate = strategy.learning_rate or cell.training.learning_rate
+    recipe = Recipe(training=cell.training, peak_rate=rate, seed=cell.seed, parts=parts)
+    fit(learner, batches, pace, recipe)
+
+
+def _predicted(
+    cell: Cell, task: Task, tokens: Tokens, learner: Learner
+) -> tuple[Predictions, dict[str, Predictions]]:
+    """Return validation and, of every view, test: each as the strategy revises it."""
+    test = np.flatnonzero(task.split == "test")
+    answers = {
+        name: predict(learner.classifier, (task, tokens), name, test, learner.machine)
+        for name in tokens.views
+    }
+    rows = np.flatnonzero(task.split == "validation")
+    validation = predict(learner.classifier, (task, tokens), ORIGINAL, rows, learner.machine)
+    strategy = cell.strategy()
+
+    def revised(table: Predictions) -> Predictions:
+        table = strategy.revise(validation, table)
+        return table if cell.hidden else replace(table, hidden=None)
+
+    return revised(validation), {name: revised(table) for name, table in answers.items()}
+
+
+def _ledger(learner: Learner, meter: Meter, seconds: float, energy: float | None) -> Ledger:
+    """Return what was spent; the parameters are the classifier's, not an adversary's."""
+    trained = [p for p in learner.classifier.parameters() if p.requires_grad]
+    return Ledger(
+        flops=meter.flops,
+        tokens=meter.tokens,
+        padded_tokens=meter.padded_tokens,
+        examples=meter.examples,
+        steps=meter.steps,
+        seconds=seconds,
+        peak_memory_bytes=devices.peak_memory_bytes(learner.machine),
+        trainable_parameters=sum(p.numel() for p in trained),
+        stored_bytes=sum(p.numel() * p.element_size() for p in trained),
+        energy_joules=energy,
+    )
