@@ -7,7 +7,8 @@ import numpy as np
 
 from bench.schema import Array, Predictions, Task
 
-_STRENGTHS = (0.1, 0.3, 1.0, 3.0, 10.0)  # C of the logistic regression
+_STRENGTHS = (0.3, 1.0, 3.0, 10.0, 30.0)  # C of the logistic regression
+_MOST_FEATURES = 30_000  # the most frequent: a third of the time, and no worse on validation
 _WORD = r"\w+|[^\w\s]"  # marks count: a question mark often decides
 
 Yardstick = Callable[[Task], tuple[Predictions, Predictions]]
@@ -31,7 +32,7 @@ def majority(task: Task) -> tuple[Predictions, Predictions]:
 def tfidf(task: Task) -> tuple[Predictions, Predictions]:
     """Predict by logistic regression on TF-IDF of words and word pairs (scikit-learn).
 
-    Its C is chosen by log loss on validation among 0.1 to 10; the test split is only predicted.
+    Its C is chosen by log loss on validation among 0.3 to 30; the test split is only predicted.
     A text pair is represented by both texts and by what they share.
     """
     from sklearn.linear_model import LogisticRegression
@@ -42,9 +43,9 @@ def tfidf(task: Task) -> tuple[Predictions, Predictions]:
     classes = np.arange(len(task.classes))
     best: Array = np.empty((0, 0))
     least = np.inf
+    model = LogisticRegression(max_iter=2000, warm_start=True)
     for strength in _STRENGTHS:
-        model = LogisticRegression(C=strength, max_iter=2000)
-        model.fit(features[train], task.label[train])
+        model.set_params(C=strength).fit(features[train], task.label[train])
         probability = np.zeros((len(task.label), len(classes)))
         probability[:, model.classes_] = model.predict_proba(features)
         loss = log_loss(task.label[validation], probability[validation], labels=classes)
@@ -62,7 +63,9 @@ def _features(task: Task) -> Any:
     from sklearn.feature_extraction.text import TfidfVectorizer
 
     train = task.split == "train"
-    vectorizer = TfidfVectorizer(ngram_range=(1, 2), sublinear_tf=True, token_pattern=_WORD)
+    vectorizer = TfidfVectorizer(
+        ngram_range=(1, 2), sublinear_tf=True, token_pattern=_WORD, max_features=_MOST_FEATURES
+    )
     if task.text_pair is None:
         vectorizer.fit(task.text[train])
         return vectorizer.transform(task.text)

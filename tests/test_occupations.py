@@ -53,6 +53,7 @@ def test_gender_view_changes_every_row_and_names_no_profession(task):
     assert not any(professions.search(text) for text in view)
 
 
+@pytest.mark.slow
 def test_known_level(task):
     """Known: TF-IDF .552, interval .530 to .570; majority .073."""
     _, test = tfidf(task)
