@@ -3,7 +3,7 @@
 import textwrap
 import tomllib
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import (
     BaseModel,
@@ -19,6 +19,7 @@ from bench.schema import AuditSettings, BadInputError, Currency
 SUITES = Path(__file__).parent / "suites"
 
 Name = Annotated[str, Field(min_length=1, max_length=200)]
+Kind = TypeVar("Kind", bound=BaseModel)
 
 
 class Record(BaseModel):
@@ -111,6 +112,36 @@ class AuditChoice(Record):
         )
 
 
+class GateRule(Record):
+    """What may not get worse than the baseline, and what must stay within a limit."""
+
+    metric: Name
+    attribute: str | None = None
+    """A group attribute, "*" for each, "" for the whole test set; not given: see `group`."""
+    group: str | None = None
+    """A group, "*" for each, "gap" for the number between them. Neither given: the whole test set
+    where the metric is measured on it, else the gap of every attribute, else every group."""
+    view: str = "original"
+    posthoc: Literal["", "temperature"] = ""
+    strategies: tuple[Name, ...] = ()
+    """Labels; all strategies when empty."""
+    max_loss: float | None = Field(default=None, ge=0, allow_inf_nan=False)
+    """How much worse than the baseline is tolerated, in the metric's own unit."""
+    max_value: float | None = Field(default=None, allow_inf_nan=False)
+    min_value: float | None = Field(default=None, allow_inf_nan=False)
+    limit_on: Literal["estimate", "interval"] = "estimate"
+    """What `max_value` and `min_value` bind: the estimate, or the bad end of its interval."""
+    confidence: float = Field(default=0.95, gt=0.5, lt=1)
+    """One minus the chance that any rule of a run fails although nothing got worse."""
+    on_inconclusive: Literal["pass", "warn", "fail"] = "warn"
+
+    @model_validator(mode="after")
+    def _asks_something(self) -> "GateRule":
+        if self.max_loss is None and self.max_value is None and self.min_value is None:
+            raise ValueError("give max_loss, max_value or min_value")
+        return self
+
+
 class Suite(Record):
     """What is compared: task, model, strategies, seeds, budget, audits."""
 
@@ -133,6 +164,8 @@ class Suite(Record):
     keep_models: bool = False
     """Keep each cell's trained weights (safetensors)."""
     audit: AuditChoice = AuditChoice()
+    gate: tuple[GateRule, ...] = ()
+    """What `tunefair gate` judges; its defaults when empty."""
 
     @field_validator("seeds")
     @classmethod
@@ -175,13 +208,20 @@ def read(path: Path) -> Suite:
         Not TOML, an unknown key, a wrong type or value: each named by file, key and value.
     """
     try:
-        with path.open("rb") as file:
-            table = tomllib.load(file)
-        return Suite.model_validate(_tuples(table))
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        text = path.read_text()
+    except (OSError, UnicodeDecodeError) as error:
         raise BadInputError(f"{path}: {error}") from None
+    return parse(Suite, text, str(path))
+
+
+def parse(kind: type[Kind], text: str, where: str) -> Kind:
+    """Validate a record's TOML; `where` names it in messages."""
+    try:
+        return kind.model_validate(_tuples(tomllib.loads(text)))
+    except tomllib.TOMLDecodeError as error:
+        raise BadInputError(f"{where}: {error}") from None
     except ValidationError as error:
-        raise BadInputError(f"{path}: {problems(error)}") from None
+        raise BadInputError(f"{where}: {problems(error)}") from None
 
 
 def _tuples(value: Any) -> Any:
