@@ -31,7 +31,7 @@ def _strategies() -> Table:
     for name in plugins.names("strategies"):
         kind = compose.find(name)
         chooses = ", ".join(sorted(compose.claims(kind())))
-        groups = ", ".join(sorted(kind.needs_groups_in))
+        groups = ", ".join(sorted(kind().needs_groups_in))
         options = ", ".join(f"{f.name} = {f.default!r}" for f in fields(kind))
         shown.add_row(name, _summary("strategies", name), chooses, groups, options)
     return shown

@@ -48,11 +48,13 @@ class Strategy:
 
     reference: ClassVar[str]
     """The paper, and what deviates from it."""
-    needs_groups_in: ClassVar[frozenset[str]] = frozenset()
-    """Where group labels are read: "train" (validation included), "inference"."""
-
     learning_rate: float | None = None
     """Peak learning rate; the suite's when not given."""
+
+    @property
+    def needs_groups_in(self) -> frozenset[str]:
+        """Where group labels are read: "train" (validation included), "inference"."""
+        return frozenset()
 
     def adapt(self, model: nn.Module) -> nn.Module:
         """Choose what is trained: freeze, wrap or extend `model`.
