@@ -29,7 +29,7 @@ class Sheet:
     attributes: tuple[str, ...]
 
     def mean(self, strategy: str, metric: str, *where: str) -> Measurement | None:
-        """Return the mean over seeds; `where`: attribute, group, view, posthoc, as far as given."""
+        """Return the mean over seeds; `where`: attribute, group, view, posthoc, or less."""
         return self.means.get((strategy, metric, *_place(where)))
 
     def contrast(self, strategy: str, metric: str, *where: str) -> Contrast | None:

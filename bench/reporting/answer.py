@@ -4,9 +4,18 @@ import math
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Literal, NamedTuple
 
+from bench.reporting.sheet import Sheet
+from bench.reporting.standing import Axis, Standing, axes, more_examples, standing
+from bench.reporting.wording import (
+    decimals,
+    estimate,
+    fixed,
+    listed,
+    metric_words,
+    quantity,
+    quoted,
+)
 from bench.schema import Contrast
-from bench.sheet import Sheet
-from bench.wording import decimals, estimate, fixed, listed, metric_words, quantity, quoted
 
 
 class Sentence(NamedTuple):
@@ -14,72 +23,6 @@ class Sentence(NamedTuple):
 
     kind: Literal["decision", "evidence", "undecided", "failed", "caution"]
     text: str
-
-
-class Axis(NamedTuple):
-    """One of the few numbers that the answer is about."""
-
-    metric: str
-    attribute: str
-    group: str
-    words: str
-
-
-class Standing(NamedTuple):
-    """Where one strategy stands against the reference on every axis."""
-
-    label: str
-    better: tuple[Axis, ...]
-    worse: tuple[Axis, ...]
-    open: tuple[Axis, ...]
-    """Tested, without evidence of a difference."""
-    untested: tuple[Axis, ...]
-
-
-def more_examples(contrast: Contrast) -> int | None:
-    """Return how many more test examples, at least, it takes to show the observed difference.
-
-    An effect detectable with n examples shrinks as 1/√n, so n′ = n (MDE / |difference|)² makes
-    the observed difference detectable at 80 % power. It is a lower bound, rounded down to two
-    digits: the seeds' share of the uncertainty does not shrink with test examples. None where
-    it is not known, or already reached.
-    """
-    mde, size = contrast.minimum_detectable_effect, abs(contrast.difference)
-    if mde is None or not math.isfinite(mde) or not math.isfinite(size) or size == 0:
-        return None
-    needed = contrast.n * ((mde / size) ** 2 - 1)
-    if needed < 1 or not math.isfinite(needed):
-        return None
-    step = 10 ** max(math.floor(math.log10(needed)) - 1, 0)
-    return int(needed // step * step)
-
-
-def axes(sheet: Sheet) -> list[Axis]:
-    """Return the performance and, for every attribute audited alone, the gap."""
-    facts = sheet.facts
-    found = [Axis(facts.performance_metric, "", "", metric_words(facts.performance_metric))]
-    simple = [a for a in sheet.attributes if " × " not in a]
-    for attribute in simple:
-        words = metric_words(facts.gap_metric)
-        where = f" by {quoted(attribute)}" if len(simple) > 1 else ""
-        found.append(Axis(facts.gap_metric, attribute, "gap", words + where))
-    return found
-
-
-def standing(sheet: Sheet, label: str) -> Standing:
-    """Return what is shown of one strategy against the reference."""
-    sorted_axes: dict[str, list[Axis]] = {}
-    for axis in axes(sheet):
-        contrast = sheet.contrast(label, axis.metric, axis.attribute, axis.group)
-        verdict = contrast.verdict if contrast else "undefined"
-        sorted_axes.setdefault(verdict, []).append(axis)
-    return Standing(
-        label,
-        better=tuple(sorted_axes.get("better", ())),
-        worse=tuple(sorted_axes.get("worse", ())),
-        open=tuple(sorted_axes.get("no evidence of a difference", ())),
-        untested=tuple(sorted_axes.get("undefined", ())),
-    )
 
 
 def answer(sheet: Sheet) -> list[Sentence]:
@@ -144,7 +87,8 @@ def _choice(sheet: Sheet, standings: Sequence[Standing]) -> Iterator[Sentence]:
     for trader in traders:
         yield Sentence("evidence", _trade(sheet, trader))
     yield from _losers([s for s in standings if s.worse and not s.better])
-    yield from _open(sheet, standings)
+    told = winners if len(winners) == 1 else []
+    yield from _open(sheet, [s for s in standings if s not in told])
 
 
 def _winners(sheet: Sheet, winners: Sequence[Standing]) -> Iterator[Sentence]:

@@ -1,0 +1,53 @@
+"""Learning curves over the fraction of the budget."""
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+from bench.reporting import charts
+from bench.reporting.drawing import Canvas
+from bench.reporting.panels import Section, drawn, heads, limits
+from bench.reporting.sheet import Sheet
+from bench.reporting.wording import fixed
+from bench.schema import CurvePoint
+
+
+def learning_curves(sheet: Sheet, canvas: Canvas) -> Section | None:
+    """Return training loss over the fraction of the budget, a panel a strategy, a line a seed."""
+    cells = [c for c in sheet.facts.cells if c.curve and c.strategy in drawn(sheet)]
+    losses = [p.loss for c in cells for p in c.curve if math.isfinite(p.loss)]
+    if not losses:
+        return None
+    spec = charts.learning_curves(min(0.0, min(losses)), max(losses) * 1.02)
+    figures = tuple(
+        canvas.draw(
+            "learning-curves",
+            spec,
+            [
+                row | {"colour": head["colour"]}
+                for c in cells
+                if c.strategy == label
+                for row in _curve(c.seed, c.curve)
+            ],
+            alternative=f"Training loss of {head['title']} over the budget, a line a seed.",
+            **head,
+        )
+        for label, head in heads(sheet).items()
+        if any(c.strategy == label for c in cells)
+    )
+    return Section("", figures, (), limits(sheet))
+
+
+def _curve(seed: int, points: Sequence[CurvePoint], most: int = 60) -> list[dict[str, Any]]:
+    """Thin a curve to about `most` points, the last one kept."""
+    stride = max(1, math.ceil(len(points) / most))
+    kept = [p for i, p in enumerate(points) if i % stride == 0 or i == len(points) - 1]
+    return [
+        {
+            "x": p.fraction,
+            "y": p.loss,
+            "seed": seed,
+            "said": f"step {p.step:,}: loss {fixed(p.loss, 3)}, rate {p.learning_rate:.1e}",
+        }
+        for p in kept
+    ]

@@ -1,0 +1,121 @@
+"""Charts on a page: their theme, their data, and the pictures that need no script."""
+
+import json
+import math
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cache
+from typing import Any
+
+import vl_convert
+
+from bench.reporting.looks import INK, MUTED, RULE
+
+Row = Mapping[str, Any]
+Spec = dict[str, Any]
+
+
+def config() -> Spec:
+    """Return the Vega-Lite theme that every chart shares."""
+    font = "-apple-system, 'Segoe UI', Roboto, 'Noto Sans', 'Liberation Sans', Arial, sans-serif"
+    quiet = {"domain": False, "ticks": False, "grid": True, "gridColor": RULE, "gridOpacity": 0.7}
+    labels = {"labelColor": MUTED, "labelFontSize": 11, "titleColor": MUTED, "titleFontSize": 11}
+    return {
+        "font": font,
+        "aria": False,
+        "background": "transparent",
+        "view": {"stroke": None},
+        "axis": quiet | labels | {"titleFontWeight": "normal", "labelPadding": 5, "tickCount": 4},
+        "header": {"labelColor": INK, "labelFontSize": 11, "labelFontWeight": "bold"},
+        "text": {"fontSize": 11, "color": INK},
+    }
+
+
+def with_rows(spec: Spec, rows: Sequence[Row], description: str) -> Spec:
+    """Return a panel's specification with its own data."""
+    return spec | {
+        "datasets": spec.get("datasets", {}) | {"rows": list(rows)},
+        "description": description,
+    }
+
+
+def picture(spec: Spec, name: str) -> str:
+    """Return the chart as an inline SVG whose ids begin with `name`, the same on every call.
+
+    What only serves a live chart is left out, and positions are rounded to a hundredth of a pixel.
+    """
+    svg: str = vl_convert.vegalite_to_svg(spec)
+    svg = re.sub(
+        r' (?:aria-[a-z]+|role|class|pointer-events|xmlns:xlink|version)="[^"]*"', "", svg
+    )
+    svg = re.sub(r"-?\d+\.\d{3,}(?:e-\d+)?", lambda m: f"{float(m[0]):.2f}", svg)
+    svg = re.sub(r' (?:stroke-width|opacity)="1"|<path d="(?:M0,0h0v0h0Z)?"[^>]*/>|<g/>', "", svg)
+    for place, old in enumerate(dict.fromkeys(re.findall(r'id="([^"]+)"', svg))):
+        svg = svg.replace(f'id="{old}"', f'id="{name}-{place}"')
+        svg = svg.replace(f"url(#{old})", f"url(#{name}-{place})")
+    return svg
+
+
+@cache
+def bundle() -> str:
+    """Return Vega, Vega-Lite and vega-embed as one script that defines `vegaEmbed`."""
+    script: str = vl_convert.javascript_bundle("window.vegaEmbed = vegaEmbed;")
+    return script
+
+
+@dataclass(frozen=True, kw_only=True)
+class Figure:
+    """One chart: what a script draws, what stands there without one, and the table behind."""
+
+    name: str
+    """Its id on the page."""
+    kind: str
+    """Names the specification that it shares with others."""
+    title: str
+    alternative: str
+    """What a reader who does not see it should know."""
+    rows: str
+    """JSON."""
+    svg: str
+    colour: str = ""
+    shape: str = ""
+
+
+@dataclass
+class Canvas:
+    """Collects the specifications that a page's figures share."""
+
+    specs: dict[str, Spec] = field(default_factory=dict)
+    drawn: int = 0
+
+    def draw(
+        self,
+        kind: str,
+        spec: Spec,
+        rows: Sequence[Row],
+        *,
+        title: str,
+        alternative: str,
+        **more: Any,
+    ) -> Figure:
+        """Return the figure of `rows`; `kind` names the specification, `more` are its fields."""
+        self.specs.setdefault(kind, spec)
+        self.drawn += 1
+        name = f"figure-{self.drawn}"
+        clean = [{k: _finite(v) for k, v in row.items()} for row in rows]
+        return Figure(
+            name=name,
+            kind=kind,
+            title=title,
+            alternative=alternative,
+            rows=json.dumps(clean, ensure_ascii=False, separators=(",", ":")),
+            svg=picture(with_rows(spec, clean, alternative), name),
+            **more,
+        )
+
+
+def _finite(value: Any) -> Any:
+    if not isinstance(value, float):
+        return value
+    return round(value, 6) if math.isfinite(value) else None

@@ -1,0 +1,120 @@
+"""Rates by group: panels of dots and intervals, and the tables behind them."""
+
+import math
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from bench.reporting import charts
+from bench.reporting.cells import Grid, Text, number, undefined_notes
+from bench.reporting.drawing import Canvas
+from bench.reporting.panels import GROUPS, Section, drawn, heads, limits, said
+from bench.reporting.sheet import Sheet
+from bench.reporting.wording import listed, metric_words, plain, short
+
+RATES = (
+    "selection_rate",
+    "true_positive_rate",
+    "false_positive_rate",
+    "accuracy",
+    "impact_ratio",
+)
+"""Rates drawn, from the top."""
+
+FOUR_FIFTHS = 0.8
+""""A selection rate under four fifths of the highest": Uniform Guidelines (1978), 29 CFR 1607."""
+
+
+def groups(sheet: Sheet, canvas: Canvas) -> list[Section]:
+    """Return the by-group rates, one section an attribute or intersection."""
+    found = (_group_section(sheet, canvas, attribute) for attribute in sheet.attributes)
+    return [section for section in found if section.figures]
+
+
+def _group_section(sheet: Sheet, canvas: Canvas, attribute: str) -> Section:
+    every = sheet.groups(attribute)
+    shown = sorted(every[:GROUPS])
+    audit = [m for m in sheet.means.values() if m.attribute == attribute and m.group in every]
+    columns = tuple(dict.fromkeys(m.metric for m in audit))
+    metrics = tuple(metric for metric in RATES if metric in columns)
+    if not metrics:
+        return Section(attribute)
+    spec = charts.group_rates(len(shown), tuple(metric_words(m) for m in metrics))
+    what = f"{listed([metric_words(m) for m in metrics])} by {plain(attribute)}"
+    figures = tuple(
+        canvas.draw(
+            f"groups-{attribute}",
+            spec,
+            [row | {"colour": head["colour"], "shape": head["shape"]} for row in rows],
+            alternative=f"{what} for {head['title']}, with 95 % intervals; "
+            "the table below holds the same numbers.",
+            **head,
+        )
+        for head, rows in (
+            (heads(sheet)[label], list(_group_rows(sheet, label, attribute, shown, metrics)))
+            for label in drawn(sheet)
+        )
+    )
+    grids = (_group_table(sheet, attribute, sorted(every), columns), *_law(sheet, attribute))
+    notes = limits(sheet)
+    if len(every) > GROUPS:
+        notes += (f"Drawn: the {GROUPS} largest of {len(every)} groups; the table holds all.",)
+    return Section(attribute, figures, grids, notes)
+
+
+def _group_rows(
+    sheet: Sheet, label: str, attribute: str, shown: Sequence[str], metrics: Sequence[str]
+) -> Iterator[dict[str, Any]]:
+    for metric in metrics:
+        for group in shown:
+            m = sheet.mean(label, metric, attribute, group)
+            other = sheet.mean(sheet.reference, metric, attribute, group)
+            if m is not None:
+                yield {
+                    "metric": metric_words(metric),
+                    "group": short(group, 16),
+                    "value": m.value,
+                    "low": m.low,
+                    "high": m.high,
+                    "reference": other.value if other and label != sheet.reference else None,
+                    "line": FOUR_FIFTHS if metric == "impact_ratio" else None,
+                    "said": said(m),
+                }
+
+
+def _group_table(
+    sheet: Sheet, attribute: str, every: Sequence[str], columns: Sequence[str]
+) -> Grid:
+    rows, named = [], []
+    for label in drawn(sheet):
+        for group in every:
+            found = [sheet.mean(label, metric, attribute, group) for metric in columns]
+            n = next((m.n for m in found if m is not None), 0)
+            lead = (Text(plain(label), name=True), Text(plain(group), name=True))
+            rows.append((*lead, Text(f"{n:,}", number=True), *map(number, found)))
+            named += [
+                (f"{plain(label)} · {plain(group)} · {metric_words(c)}", m)
+                for c, m in zip(columns, found, strict=True)
+            ]
+    titles = ("strategy", "group", "n", *map(metric_words, columns))
+    return Grid(titles, tuple(rows), undefined_notes(named), "All rates by group")
+
+
+def _law(sheet: Sheet, attribute: str) -> list[Grid]:
+    """Return the bias audit table in the shape of New York City's Local Law 144."""
+    rows = []
+    for label in drawn(sheet):
+        for group in sorted(sheet.groups(attribute)):
+            rate = sheet.mean(label, "selection_rate", attribute, group)
+            ratio = sheet.mean(label, "impact_ratio", attribute, group)
+            if rate is None or ratio is None:
+                continue
+            under = math.isfinite(ratio.value) and ratio.value < FOUR_FIFTHS
+            lead = (Text(plain(label), name=True), Text(plain(group), name=True))
+            flag = Text("under four fifths" if under else "", tone="worse" if under else "")
+            counted = Text(f"{rate.n:,}", number=True)
+            rows.append((*lead, counted, number(rate), number(ratio), flag))
+    if not rows:
+        return []
+    columns = ("strategy", "category", "n", "selection rate", "impact ratio", "four-fifths rule")
+    caption = "Bias audit table (selection rate and impact ratio, as NYC Local Law 144 asks)"
+    return [Grid(columns, tuple(rows), (), caption)]

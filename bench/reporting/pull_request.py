@@ -1,0 +1,57 @@
+"""A summary in GitHub's Markdown that fits a pull request."""
+
+import re
+
+from bench.reporting.answer import answer
+from bench.reporting.cells import Grid
+from bench.reporting.comparison import Cell, Line, comparison
+from bench.reporting.sheet import Sheet
+from bench.reporting.tables import old_beside_new
+from bench.reporting.wording import CLOSE, OPEN, plain
+
+
+def safe(text: str) -> str:
+    """Return text in which nothing is Markdown or HTML; marked names become bold."""
+    text = re.sub(r"([\\`*_{}\[\]()#+!|<>~@])", r"\\\1", text)
+    return text.replace(OPEN, "**").replace(CLOSE, "**")
+
+
+def summary(sheet: Sheet, old: Sheet | None) -> str:
+    """Return the answer and the comparison; with a baseline, its numbers beside the new ones."""
+    shown = comparison(sheet)
+    first, *rest = (safe(sentence.text) for sentence in answer(sheet))
+    titles = ("strategy", *(c.title for c in shown.columns), shown.cost_title, "reads groups in")
+    lines = [_line(line) for block in shown.blocks for line in block.lines]
+    parts = [f"### {safe(plain(sheet.facts.suite))}", first, " ".join(rest), _table(titles, lines)]
+    if sheet.against:
+        arrows = f"▲ ▼ stand where a difference from {safe(plain(sheet.reference))} is shown."
+        parts.append(f"{arrows} In brackets: 95 % intervals.")
+    parts += [safe(note) for note in shown.notes]
+    if old is not None:
+        parts += ["#### Baseline beside this run", _grid(old_beside_new(sheet, old))]
+    return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def _line(line: Line) -> list[str]:
+    status = f" ({line.status})" if line.status else ""
+    cells = [_cell(cell) for cell in line.cells]
+    return [line.name + status, *cells, line.cost.text, line.groups_read]
+
+
+def _cell(cell: Cell) -> str:
+    arrow = f" {cell.arrow} {cell.tone}" if cell.arrow else ""
+    between = f" [{cell.interval}]" if cell.interval else ""
+    return cell.text.strip() + between + arrow
+
+
+def _grid(grid: Grid) -> str:
+    rows = [
+        [cell.text.strip() + (f" [{cell.under}]" if cell.under else "") for cell in row]
+        for row in grid.rows
+    ]
+    return _table(grid.columns, rows)
+
+
+def _table(titles: tuple[str, ...], rows: list[list[str]]) -> str:
+    lines = [list(map(safe, titles)), ["---"] * len(titles), *(map(safe, row) for row in rows)]
+    return "\n".join("| " + " | ".join(line) + " |" for line in lines)

@@ -1,0 +1,112 @@
+"""What was said against what happened: reliability diagrams and their tables."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from bench.reporting import charts
+from bench.reporting.cells import Grid, Text, number
+from bench.reporting.drawing import Canvas, Spec
+from bench.reporting.panels import GROUPS, Section, drawn, heads, limits
+from bench.reporting.sheet import Sheet
+from bench.reporting.wording import decimals, fixed, interval, metric_words, plain, short
+from bench.schema import ReliabilityBin
+
+Bins = dict[str, list[ReliabilityBin]]
+"""Strategy -> its bins."""
+
+
+def calibration(sheet: Sheet, canvas: Canvas) -> list[Section]:
+    """Return reliability diagrams: of the whole set, then by group."""
+    bins: dict[tuple[str, str], list[ReliabilityBin]] = {}
+    for point in sheet.results.reliability:
+        bins.setdefault((point.strategy, point.attribute), []).append(point)
+    found = []
+    for attribute in dict.fromkeys(a for _, a in bins):
+        chosen = {x: bins[x, attribute] for x in drawn(sheet) if (x, attribute) in bins}
+        if chosen:
+            found.append(_reliability(sheet, canvas, attribute, chosen))
+    return sorted(found, key=lambda section: section.title != "")
+
+
+def _reliability(sheet: Sheet, canvas: Canvas, attribute: str, chosen: Bins) -> Section:
+    every = sheet.groups(attribute)[:GROUPS] if attribute else []
+    place = f"by {plain(attribute)}" if attribute else "on the whole test set"
+    figures = tuple(
+        canvas.draw(
+            f"reliability-{attribute}",
+            _spec(every),
+            [_bin_row(x, head["colour"]) for x in chosen[label] if _drawn_bin(x, every)],
+            alternative=f"Reliability diagram of {head['title']} {place}: what was said against "
+            "what happened, before and after temperature scaling.",
+            **head,
+        )
+        for label, head in heads(sheet).items()
+        if label in chosen
+    )
+    grids = () if attribute else (_calibration_table(sheet), _bin_table(chosen))
+    return Section(attribute, figures, grids, limits(sheet))
+
+
+def _spec(groups: Sequence[str]) -> Spec:
+    words = ("said", "happened")
+    if not groups:
+        return charts.reliability(*words)
+    return charts.reliability_by_group(*words, tuple(short(g, 16) for g in sorted(groups)))
+
+
+def _drawn_bin(point: ReliabilityBin, every: Sequence[str]) -> bool:
+    return point.n > 0 and (not point.attribute or point.group in every)
+
+
+def _bin_row(x: ReliabilityBin, colour: str) -> dict[str, Any]:
+    digits = decimals(x.low, x.high)
+    after = f", after {x.posthoc}" if x.posthoc else ""
+    return {
+        "group": short(x.group, 16) if x.group else "",
+        "x": x.mean_probability,
+        "y": x.observed,
+        "low": x.low,
+        "high": x.high,
+        "low_edge": x.low_edge,
+        "high_edge": x.high_edge,
+        "n": x.n,
+        "before": x.posthoc == "",
+        "colour": colour,
+        "said": f"said {fixed(x.mean_probability, 2)}, happened {fixed(x.observed, digits)} "
+        f"({interval(x.low, x.high)}), n = {x.n:,}{after}",
+    }
+
+
+def _bin_table(chosen: Bins) -> Grid:
+    rows = tuple(
+        (
+            Text(plain(label), name=True),
+            Text(x.posthoc or "as predicted"),
+            Text(f"{fixed(x.low_edge, 2)} to {fixed(x.high_edge, 2)}", number=True),
+            Text(fixed(x.mean_probability, 3), number=True),
+            Text(fixed(x.observed, decimals(x.low, x.high)), interval(x.low, x.high), number=True),
+            Text(f"{x.n:,}", number=True),
+        )
+        for label, points in chosen.items()
+        for x in points
+        if x.n > 0
+    )
+    columns = ("strategy", "probabilities", "bin", "said", "happened", "n")
+    return Grid(columns, rows, (), "All bins of the whole test set")
+
+
+def _calibration_table(sheet: Sheet) -> Grid:
+    keys = dict.fromkeys(
+        (m.metric, m.posthoc)
+        for m in sheet.means.values()
+        if m.audit == "calibration" and not m.attribute
+    )
+    labels = drawn(sheet)
+    rows = tuple(
+        (
+            Text(metric_words(metric) + (f", after {posthoc}" if posthoc else "")),
+            *(number(sheet.mean(x, metric, "", "", "original", posthoc)) for x in labels),
+        )
+        for metric, posthoc in keys
+    )
+    return Grid(("metric", *map(plain, labels)), rows, (), "Calibration metrics")

@@ -1,0 +1,215 @@
+"""The tables that stand without a chart: contrasts, costs, definitions, what was left out."""
+
+import math
+from collections.abc import Iterable
+
+from bench.reporting.cells import Grid, Text, number, undefined_notes
+from bench.reporting.comparison import headline, ordered
+from bench.reporting.sheet import Sheet
+from bench.reporting.wording import (
+    NOTHING,
+    aligned,
+    decimals,
+    fixed,
+    interval,
+    metric_words,
+    plain,
+    quantity,
+)
+from bench.schema import Contrast
+
+
+def contrasts(sheet: Sheet) -> Grid:
+    """Return every contrast with the reference, those of the whole set and the gaps first."""
+    found = sorted(sheet.against.values(), key=lambda c: c.group not in ("", "gap"))
+    rows = tuple(_contrast_row(c) for c in found)
+    reasons = dict.fromkeys(c.undefined for c in found if c.undefined)
+    columns = (
+        "strategy",
+        "metric",
+        "where",
+        "difference",
+        "adjusted p",
+        "detectable",
+        "verdict",
+    )
+    return Grid(columns, rows, tuple(f"Undefined: {reason}." for reason in reasons))
+
+
+def _contrast_row(c: Contrast) -> tuple[Text, ...]:
+    digits = decimals(c.low, c.high)
+    p = c.p_adjusted if c.p_adjusted is not None else c.p_value
+    mde = c.minimum_detectable_effect
+    return (
+        Text(plain(c.strategy), name=True),
+        Text(metric_words(c.metric) + (f", after {c.posthoc}" if c.posthoc else "")),
+        Text(" · ".join(plain(x) for x in (c.attribute, c.group) if x) or "all"),
+        Text(
+            aligned(fixed(c.difference, digits, signed=True), digits),
+            interval(c.low, c.high),
+            number=True,
+        ),
+        Text(p_words(p) + ("" if c.p_adjusted is not None else "*" if p is not None else "")),
+        Text(NOTHING if mde is None else fixed(mde, decimals(0, mde)), number=True),
+        Text(c.verdict, tone=c.verdict if c.verdict in ("better", "worse") else ""),
+    )
+
+
+def p_words(p: float | None) -> str:
+    """Return a p value as papers print it."""
+    if p is None or not math.isfinite(p):
+        return NOTHING
+    return "< 0.001" if p < 0.001 else f"{p:.3f}" if p < 0.1 else f"{p:.2f}"  # noqa: PLR2004
+
+
+def every_metric(sheet: Sheet) -> Grid:
+    """Return all whole-set and gap numbers: a row a metric, a column a strategy."""
+    keys: dict[tuple[str, str, str, str, str], None] = {}
+    for m in sheet.means.values():
+        if m.group in ("", "gap") and m.audit != "cost" and m.view == "original":
+            keys[m.metric, m.attribute, m.group, m.view, m.posthoc] = None
+    labels = [s.label for s in ordered(sheet) if s.label in sheet.seeds]
+    rows = tuple(
+        (Text(_row_words(key)), *(number(sheet.mean(label, *key)) for label in labels))
+        for key in keys
+    )
+    named = [(_row_words(key), sheet.mean(label, *key)) for key in keys for label in labels]
+    return Grid(("metric", *map(plain, labels)), rows, undefined_notes(named))
+
+
+def _row_words(key: Iterable[str]) -> str:
+    metric, attribute, _, _, posthoc = key
+    words = metric_words(metric)
+    words += f" by {plain(attribute)}" if attribute else ""
+    return words + (f", after {posthoc}" if posthoc else "")
+
+
+def old_beside_new(sheet: Sheet, old: Sheet) -> Grid:
+    """Return the headline numbers of a baseline beside this run's."""
+    labels = dict.fromkeys([*old.seeds, *sheet.seeds])
+    columns = headline(sheet)
+    rows = []
+    for label in labels:
+        for axis in columns:
+            where = (axis.metric, axis.attribute, axis.group)
+            before, now = old.mean(label, *where), sheet.mean(label, *where)
+            if before is not None or now is not None:
+                name = Text(plain(label), name=True)
+                rows.append((name, Text(axis.words), number(before), number(now)))
+    return Grid(("strategy", "metric", "baseline", "now"), tuple(rows))
+
+
+def left_out(sheet: Sheet) -> Grid | None:
+    """Return the groups that take no part in gaps, and why."""
+    rows = tuple(
+        (
+            Text(plain(x.attribute), name=True),
+            Text(plain(x.group), name=True),
+            Text(f"{x.n:,}", number=True),
+            Text(x.reason),
+        )
+        for x in sheet.results.left_out
+    )
+    return Grid(("attribute", "group", "n", "reason"), rows) if rows else None
+
+
+SPENT = (
+    "flops",
+    "tokens",
+    "padded_tokens",
+    "examples",
+    "steps",
+    "seconds",
+    "peak_memory_bytes",
+    "trainable_parameters",
+    "stored_bytes",
+    "energy_joules",
+)
+
+
+def cost(sheet: Sheet) -> Grid | None:
+    """Return what each cell spent in every currency."""
+    cells = sheet.facts.cells
+    if not cells:
+        return None
+    ledgers = [c.ledger for c in cells if c.ledger is not None]
+    columns = [c for c in SPENT if any(getattr(x, c) is not None for x in ledgers)]
+    rows = tuple(
+        (
+            Text(plain(c.strategy), name=True),
+            Text(str(c.seed), number=True),
+            Text(c.status, tone="worse" if c.status == "failed" else ""),
+            *(
+                Text(quantity(x, getattr(c.ledger, x)) if c.ledger else NOTHING, number=True)
+                for x in columns
+            ),
+        )
+        for c in cells
+    )
+    titles = (metric_words(c.removesuffix("_bytes").removesuffix("_joules")) for c in columns)
+    return Grid(("strategy", "seed", "status", *titles), rows)
+
+
+def failures(sheet: Sheet) -> Grid | None:
+    """Return the cells without a result, each with its reason."""
+    rows = tuple(
+        (
+            Text(plain(c.strategy), name=True),
+            Text(str(c.seed), number=True),
+            Text(c.status),
+            Text(plain(c.reason)),
+        )
+        for c in sheet.facts.cells
+        if c.status != "finished"
+    )
+    return Grid(("strategy", "seed", "status", "reason"), rows) if rows else None
+
+
+OWN_SECTION = ("accuracy", "calibration", "group_fairness", "trade_off", "cost")
+
+
+def further(sheet: Sheet) -> list[Grid]:
+    """Return a table for every other audit that ran: counterfactual, leakage, a plug-in's."""
+    audits = dict.fromkeys(m.audit for m in sheet.means.values() if m.audit not in OWN_SECTION)
+    return [_further(sheet, audit) for audit in audits]
+
+
+def _further(sheet: Sheet, audit: str) -> Grid:
+    rows = [m for m in sheet.means.values() if m.audit == audit]
+    columns = tuple(dict.fromkeys(m.metric for m in rows))
+    places = dict.fromkeys((m.strategy, m.view, m.attribute, m.group, m.posthoc) for m in rows)
+    body, named = [], []
+    for label, view, attribute, group, posthoc in places:
+        found = [sheet.mean(label, c, attribute, group, view, posthoc) for c in columns]
+        where = " · ".join(plain(x) for x in (attribute, group, posthoc) if x) or "all"
+        shown = "" if view == "original" else plain(view)
+        body.append((Text(plain(label), name=True), Text(shown), Text(where), *map(number, found)))
+        named += [
+            (f"{plain(label)} {shown} {where}, {metric_words(c)}", m)
+            for c, m in zip(columns, found, strict=True)
+        ]
+    titles = ("strategy", "view", "where", *map(metric_words, columns))
+    return Grid(titles, tuple(body), undefined_notes(named), metric_words(audit))
+
+
+def definitions(sheet: Sheet) -> Grid | None:
+    """Return the definitions of the metrics that were used."""
+    used = {m.metric for m in sheet.means.values()}
+    rows = tuple(
+        (
+            Text(metric_words(name)),
+            Text(metric.definition),
+            Text(
+                {"neither": "", "zero": "best 0", "one": "best 1"}.get(
+                    metric.better, metric.better
+                )
+            ),
+            Text(f"{metric.low:g} to {metric.high:g}", number=True),
+            Text(metric.reference),
+            Text(str(metric.version), number=True),
+        )
+        for name, metric in sheet.results.definitions.items()
+        if name in used
+    )
+    columns = ("metric", "definition", "better", "range", "reference", "version")
+    return Grid(columns, rows) if rows else None

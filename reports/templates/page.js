@@ -1,0 +1,46 @@
+const root = document.documentElement;
+
+function order(cell, kind) {
+  return kind === "number" ? Number(cell.dataset.order) : (cell.dataset.order ?? cell.textContent.trim());
+}
+
+function compare(a, b) {
+  return typeof a === "number" ? a - b : a.localeCompare(b);
+}
+
+function sortBy(table, heading, kind) {
+  const column = heading.cellIndex;
+  const down = heading.getAttribute("aria-sort") === "ascending";
+  const rows = [...table.querySelectorAll("tbody tr:not(.block)")];
+  rows.sort((a, b) => (down ? -1 : 1) * compare(order(a.cells[column], kind), order(b.cells[column], kind)));
+  table.tBodies[0].append(...rows);
+  table.classList.add("sorted");
+  table.querySelectorAll("[aria-sort]").forEach((other) => other.removeAttribute("aria-sort"));
+  heading.setAttribute("aria-sort", down ? "descending" : "ascending");
+}
+
+for (const button of document.querySelectorAll("[data-sort]")) {
+  button.addEventListener("click", () => sortBy(button.closest("table"), button.closest("th"), button.dataset.sort));
+}
+
+const specs = Object.fromEntries(
+  [...document.querySelectorAll("script[data-spec]")].map((s) => [s.dataset.spec, JSON.parse(s.textContent)]),
+);
+
+async function draw(figure) {
+  const spec = structuredClone(specs[figure.dataset.kind]);
+  spec.datasets = { ...spec.datasets, rows: JSON.parse(figure.querySelector("script").textContent) };
+  const place = document.createElement("div");
+  const still = figure.querySelector(".drawing");
+  await vegaEmbed(place, spec, { ast: true, actions: false, renderer: "svg", hover: false });
+  still.replaceChildren(place);
+}
+
+let drawn = 0;
+const figures = [...document.querySelectorAll("figure[data-kind]")];
+for (const figure of figures) {
+  await draw(figure);
+  drawn += 1;
+  root.dataset.drawn = String(drawn);
+}
+root.dataset.ready = `${drawn}/${figures.length}`;
