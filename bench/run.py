@@ -1,6 +1,5 @@
 """Run a suite: train what is missing, predict the yardsticks, measure, compare."""
 
-import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -11,6 +10,7 @@ from rich.console import Console
 from bench import collect, compose, files, plugins, prepare, provenance, store, yardsticks
 from bench.facts import CellFacts, ModelCard, RunFacts, StrategyFacts
 from bench.launch.local import Launcher
+from bench.launch.slots import Slots
 from bench.plan import Cell
 from bench.progress import Watch
 from bench.schema import BadInputError, Predictions
@@ -41,9 +41,8 @@ def run(suite: Suite, wishes: Wishes) -> int:
         jobs = jobs_of(prepared, folder, only=wishes.only, device=wishes.device)
         command = f"tunefair run {wishes.file.stem} --seeds {len(suite.seeds)}"
         collect.write_facts(folder, facts_of(prepared, wishes.file.read_text(), command))
-        failed = train_missing(
-            jobs, folder, workers=workers_for(wishes.jobs), console=wishes.console
-        )
+        slots = Slots.initial(wishes.device, wishes.jobs)
+        failed = train_missing(jobs, folder, slots=slots, console=wishes.console)
         with wishes.console.status("predicting the yardsticks"):
             predict_yardsticks(prepared, folder)
     return failed
@@ -103,7 +102,7 @@ def _strategy_facts(cell: Cell) -> StrategyFacts:
     )
 
 
-def train_missing(jobs: Sequence[Job], run: Path, *, workers: int, console: Console) -> int:
+def train_missing(jobs: Sequence[Job], run: Path, *, slots: Slots, console: Console) -> int:
     """Train every job whose cell is not finished; return how many failed."""
     for folder in (run / "cells", run / "yardsticks"):
         files.remove_drafts(folder)
@@ -121,8 +120,10 @@ def train_missing(jobs: Sequence[Job], run: Path, *, workers: int, console: Cons
             if reason:
                 reasons.append(reason)
                 files.write(failure, files.to_json({"reason": reason}))
+            else:
+                slots.learn(job.device, store.read_ledger(job.destination).peak_memory_bytes)
 
-        Launcher(workers=workers, watch=watch.update, finished=finished).launch(waiting)
+        Launcher(slots=slots, watch=watch.update, finished=finished).launch(waiting)
     return len(reasons)
 
 
@@ -177,12 +178,3 @@ def jobs_of(
         )
         for cell in cells.values()
     ]
-
-
-def workers_for(jobs: str) -> int:
-    """Return how many cells run at once: a number, or `auto`, one a core this process may use."""
-    if jobs == "auto":
-        return len(os.sched_getaffinity(0))
-    if not jobs.isdigit() or int(jobs) < 1:
-        raise BadInputError(f"--jobs {jobs}: give a number from 1, or auto")
-    return int(jobs)

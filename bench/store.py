@@ -142,10 +142,15 @@ def read_outcome(folder: Path) -> Outcome:
     return Outcome(
         test={view: p for (split, view), p in answers.items() if split == "test"},
         validation=answers["validation", "original"],
-        ledger=Ledger(**files.read_json(folder / "ledger.json")),
+        ledger=read_ledger(folder),
         curve=tuple(CurvePoint(*point) for point in points),
         hardware=files.read_json(folder / "hardware.json"),
     )
+
+
+def read_ledger(folder: Path) -> Ledger:
+    """Read what a finished cell spent."""
+    return Ledger(**files.read_json(folder / "ledger.json"))
 
 
 def results_json(results: Results) -> str:

@@ -3,7 +3,11 @@
 import os
 from types import SimpleNamespace
 
+import pytest
+
 from bench.launch.local import Launcher
+from bench.launch.slots import Slots
+from bench.schema import BadInputError
 from bench.worker import Job
 from tests import _workers
 
@@ -25,11 +29,11 @@ def launch(folder, labels, workers=2):
         most = max(most, len(running))
 
     Launcher(
-        workers=workers,
+        slots=Slots(["cpu"] * workers),
         watch=watch,
         finished=lambda job, reason: ended.update({job.cell.label: reason}),
         work=_workers.behave,
-        preload=(),
+        preload=("bench.worker",),
     ).launch([job(folder, label) for label in labels])
     return ended, most
 
@@ -58,3 +62,34 @@ def test_cells_run_in_processes_of_their_own(tmp_path):
 
 def test_nothing_to_do_is_no_trouble(tmp_path):
     assert launch(tmp_path, []) == ({}, 0)
+
+
+def test_cells_spread_over_devices(tmp_path):
+    seen = []
+    Launcher(
+        slots=Slots(["cuda:0", "cuda:1"]),
+        watch=lambda running: seen.append(sorted(r.job.device for r in running)),
+        work=_workers.behave,
+        preload=("bench.worker",),
+    ).launch([job(tmp_path, label) for label in ("slow", "slow2", "a", "b")])
+    assert ["cuda:0", "cuda:1"] in seen
+    assert all(len(devices) == len(set(devices)) for devices in seen)
+
+
+@pytest.mark.parametrize(("peak", "fit"), [(2, 4), (30, 2), (79, 1)])
+def test_a_first_cell_tells_how_many_fit(peak, fit):
+    places = Slots(["cuda:0", "cuda:1"], grow=True)
+    places.add(memory_bytes=80 * 2**30, peak_bytes=peak * 2**30)
+    assert sorted(places.devices) == ["cuda:0"] * fit + ["cuda:1"] * fit
+    assert not places.grow
+
+
+@pytest.mark.parametrize("jobs", ["0", "-1", "two", ""])
+def test_a_strange_number_of_jobs_is_refused(jobs):
+    with pytest.raises(BadInputError, match="--jobs"):
+        Slots.initial("cpu", jobs)
+
+
+def test_one_cell_a_core_on_cpu():
+    assert Slots.initial("cpu", "auto").devices == ["cpu"] * len(os.sched_getaffinity(0))
+    assert Slots.initial("cpu", "3").devices == ["cpu"] * 3

@@ -4,11 +4,12 @@ import multiprocessing
 import os
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 
 from bench import worker
+from bench.launch.slots import Slots
 from bench.worker import Job
 
 
@@ -26,9 +27,9 @@ class Running:
 
 @dataclass
 class Launcher:
-    """Keeps up to `workers` cells running and tells `watch` whenever something changed."""
+    """Keeps a cell running in every slot and tells `watch` whenever something changed."""
 
-    workers: int
+    slots: Slots
     watch: Callable[[Sequence[Running]], None] = lambda running: None
     finished: Callable[[Job, str], None] = lambda job, reason: None
     """Called with each job that ended and the reason it failed, "" if it did not."""
@@ -46,12 +47,20 @@ class Launcher:
         waiting = list(reversed(jobs))
         try:
             while waiting or self._running:
-                while waiting and len(self._running) < self.workers:
-                    self._start(waiting.pop(), context)
+                while waiting and len(self._running) < len(self.slots.devices):
+                    self._start(replace(waiting.pop(), device=self._free()), context)
                 self._listen()
         finally:
             for one in self._running:
                 one.process.terminate()
+
+    def _free(self) -> str:
+        """Return the device of a slot that no cell occupies."""
+        left = list(self.slots.devices)
+        for one in self._running:
+            if one.job.device in left:
+                left.remove(one.job.device)
+        return left[0]
 
     def _start(self, job: Job, context: multiprocessing.context.BaseContext) -> None:
         ours, theirs = context.Pipe(duplex=False)

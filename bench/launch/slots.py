@@ -1,0 +1,67 @@
+"""How many cells run at once, and on which device each."""
+
+import os
+from dataclasses import dataclass
+
+from bench.schema import BadInputError
+
+CONTEXT_BYTES = 700 * 2**20
+"""What a process on an accelerator takes besides the allocator's peak."""
+SHARE = 0.9
+"""Of an accelerator's memory that cells may fill together."""
+MOST_A_DEVICE = 4
+"""More cells than this on one accelerator only wait for each other."""
+
+
+@dataclass
+class Slots:
+    """Places where cells may run at once; on accelerators more, once one cell's need is known."""
+
+    devices: list[str]
+    grow: bool = False
+
+    @classmethod
+    def initial(cls, device: str, jobs: str) -> "Slots":
+        """Return a single-threaded cell a core, or one an accelerator, or as many as `jobs` says.
+
+        Raises
+        ------
+        BadInputError
+            `jobs` is neither `auto` nor a number from 1, or there is no such device.
+        """
+        if jobs != "auto" and (not jobs.isdigit() or int(jobs) < 1):
+            raise BadInputError(f"--jobs {jobs}: give a number from 1, or auto")
+        devices = _devices(device)
+        if jobs != "auto":
+            return cls([devices[i % len(devices)] for i in range(int(jobs))])
+        if devices == ["cpu"]:
+            return cls(["cpu"] * len(os.sched_getaffinity(0)))
+        return cls(devices, grow=True)
+
+    def learn(self, device: str, peak_bytes: int) -> None:
+        """Make room for as many cells as fit an accelerator beside one that took `peak_bytes`."""
+        if self.grow:
+            import torch
+
+            self.add(torch.cuda.get_device_properties(device).total_memory, peak_bytes)
+
+    def add(self, memory_bytes: int, peak_bytes: int) -> None:
+        """Make room for what fits `memory_bytes` on each device; done once."""
+        fit = int(SHARE * memory_bytes / (peak_bytes + CONTEXT_BYTES))
+        self.devices = self.devices * min(max(fit, 1), MOST_A_DEVICE)
+        self.grow = False
+
+
+def _devices(device: str) -> list[str]:
+    if device.startswith("cpu"):
+        return ["cpu"]
+    if device not in ("auto", "cuda"):
+        return [device]
+    import torch
+
+    count = torch.cuda.device_count()
+    if count == 0 and device == "cuda":
+        raise BadInputError(
+            "--device cuda: torch sees no CUDA device; `tunefair doctor` says more"
+        )
+    return [f"cuda:{number}" for number in range(count)] or ["cpu"]
