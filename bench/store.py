@@ -49,12 +49,12 @@ def write_task(path: Path, task: Task) -> None:
     columns |= {GROUP + name: column for name, column in task.groups.items()}
     columns |= {VIEW + name: column for name, column in task.views.items()}
     facts = {"name": task.name, "classes": list(task.classes), "card": asdict(task.card)}
-    _write_table(path, columns, facts)
+    write_table(path, columns, facts)
 
 
 def read_task(path: Path) -> Task:
     """Read a task that `write_task` wrote."""
-    columns, facts = _read_table(path)
+    columns, facts = read_table(path)
     card = facts["card"] | {"warnings": tuple(facts["card"]["warnings"])}
     return Task(
         name=facts["name"],
@@ -91,7 +91,7 @@ def write_predictions(path: Path, answers: Mapping[tuple[str, str], Predictions]
         columns["probability"] = pa.FixedSizeListArray.from_arrays(
             pa.array(stacked.astype(np.float64).ravel()), len(first.classes)
         )
-    _write_table(path, columns, {"classes": list(first.classes)})
+    write_table(path, columns, {"classes": list(first.classes)})
     hidden = {
         f"{split}/{view}": p.hidden.astype(np.float16)
         for (split, view), p in parts
@@ -103,7 +103,7 @@ def write_predictions(path: Path, answers: Mapping[tuple[str, str], Predictions]
 
 def read_predictions(path: Path) -> dict[tuple[str, str], Predictions]:
     """Read what `write_predictions` wrote, keyed by (split, view) in the order written."""
-    columns, facts = _read_table(path)
+    columns, facts = read_table(path)
     beside = path.with_name("hidden.safetensors")
     hidden = load_file(beside) if beside.is_file() else {}
     keys = dict.fromkeys(zip(columns["split"].tolist(), columns["view"].tolist(), strict=True))
@@ -131,13 +131,13 @@ def write_outcome(folder: Path, outcome: Outcome) -> None:
     files.write(folder / "ledger.json", files.to_json(asdict(outcome.ledger)))
     files.write(folder / "hardware.json", files.to_json(dict(outcome.hardware)))
     curve = {name: [getattr(p, name) for p in outcome.curve] for name in CurvePoint._fields}
-    _write_table(folder / "curve.parquet", curve, {})
+    write_table(folder / "curve.parquet", curve, {})
 
 
 def read_outcome(folder: Path) -> Outcome:
     """Read what `write_outcome` wrote."""
     answers = read_predictions(folder / "predictions.parquet")
-    curve, _ = _read_table(folder / "curve.parquet")
+    curve, _ = read_table(folder / "curve.parquet")
     points = zip(*(curve[name].tolist() for name in CurvePoint._fields), strict=True)
     return Outcome(
         test={view: p for (split, view), p in answers.items() if split == "test"},
@@ -191,7 +191,8 @@ def _prefixed(columns: Mapping[str, Array], prefix: str) -> dict[str, Array]:
     }
 
 
-def _write_table(path: Path, columns: Mapping[str, Any], facts: Mapping[str, Any]) -> None:
+def write_table(path: Path, columns: Mapping[str, Any], facts: Mapping[str, Any]) -> None:
+    """Write columns (arrays of equal length) as Parquet, JSON facts in the schema's metadata."""
     table = pa.table({name: _arrow(column) for name, column in columns.items()})
     table = table.replace_schema_metadata({"tunefair": json.dumps(facts, sort_keys=True)})
     sink = pa.BufferOutputStream()
@@ -205,7 +206,8 @@ def _arrow(column: Any) -> Any:
     return column if isinstance(column, pa.Array) else pa.array(column)
 
 
-def _read_table(path: Path) -> tuple[dict[str, Array], dict[str, Any]]:
+def read_table(path: Path) -> tuple[dict[str, Array], dict[str, Any]]:
+    """Read what `write_table` wrote."""
     try:
         table = pq.read_table(path)
         facts = json.loads((table.schema.metadata or {})[b"tunefair"])
