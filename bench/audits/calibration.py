@@ -1,0 +1,291 @@
+"""Calibration: whether a stated probability means what it says, overall and in every group."""
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from bench.binning import (
+    BINS,
+    CALIBRATION_IN_THE_LARGE,
+    EDGES,
+    POSITIVE_CALIBRATION_ERROR,
+    binned,
+    debiased_error,
+    equal_mass,
+    equal_width,
+    expected_error,
+    in_the_large,
+    murphy,
+)
+from bench.grouping import Grouping
+from bench.intervals import Estimate, Family, interval, nothing
+from bench.rates import keep_observed, ratio
+from bench.resample import Sample, Table
+from bench.schema import Array, Evidence, Metric, ReliabilityBin
+from bench.scores import NO_PROBABILITIES, brier, means
+from bench.smoothing import smooth_error
+from bench.temperature import fit, scaled
+
+_CONFIDENCE = "c = max p, right = the most probable class is the label"
+METRICS = {
+    "expected_calibration_error": Metric(
+        better="lower",
+        low=0,
+        high=1,
+        reference="Guo et al. (2017), ICML",
+        definition=(
+            f"Top-label: sum over {BINS} equal-width bins (lo, hi] of the bin's share times "
+            f"|mean c - share right|; {_CONFIDENCE}, whatever a strategy revised."
+        ),
+    ),
+    "adaptive_calibration_error": Metric(
+        better="lower",
+        low=0,
+        high=1,
+        reference="Nguyen & O'Connor (2015), EMNLP",
+        definition=f"The same with {BINS} bins of equal count; equal c stay in one bin.",
+    ),
+    "positive_calibration_error": POSITIVE_CALIBRATION_ERROR,
+    "classwise_calibration_error": Metric(
+        better="lower",
+        low=0,
+        high=1,
+        reference="Kull et al. (2019), NeurIPS",
+        definition=f"C>2: mean over classes of the one-vs-rest error in {BINS} equal-width bins.",
+    ),
+    "debiased_calibration_error": Metric(
+        better="lower",
+        low=0,
+        high=1,
+        reference="Kumar, Liang & Ma (2019), NeurIPS",
+        definition=(
+            f"Top-label: root of the debiased squared error in {BINS} bins of equal count, "
+            "clipped at 0; bins of one example add nothing."
+        ),
+    ),
+    "smooth_calibration_error": Metric(
+        better="lower",
+        low=0,
+        high=1,
+        reference="Błasiok & Nakkiran (2024), ICLR (smECE)",
+        definition=(
+            "Binary p1, C>2 top-label: residuals smoothed by a reflected Gaussian whose width "
+            "equals the error; probabilities rounded to 1/256."
+        ),
+    ),
+    "brier_score": Metric(
+        better="lower",
+        low=0,
+        high=2,
+        reference="Brier (1950), Monthly Weather Review",
+        definition=(
+            "Binary: mean (p1 - y)^2, 0 to 1 (scale_by_half=True); C>2: mean of the sum over "
+            "classes, 0 to 2 (scale_by_half=False)."
+        ),
+    ),
+    "brier_reliability": Metric(
+        better="lower",
+        low=0,
+        high=1,
+        reference="Murphy (1973), Journal of Applied Meteorology",
+        definition=f"Binary: mean over {BINS} equal-width bins of p1 of (mean p1 - observed)^2.",
+    ),
+    "brier_resolution": Metric(
+        better="higher",
+        low=0,
+        high=0.25,
+        reference="Murphy (1973), Journal of Applied Meteorology",
+        definition="Binary: mean over the same bins of (observed - base rate)^2.",
+    ),
+    "brier_uncertainty": Metric(
+        better="neither",
+        low=0,
+        high=0.25,
+        reference="Murphy (1973), Journal of Applied Meteorology",
+        definition="Binary: base rate times (1 - base rate); a fact of the data.",
+    ),
+    "calibration_in_the_large": CALIBRATION_IN_THE_LARGE,
+    "temperature": Metric(
+        better="neither",
+        low=0,
+        high=np.inf,
+        reference="Guo et al. (2017), ICML",
+        definition="T that minimises validation log loss of softmax(log p / T); above 1 softens.",
+    ),
+}
+FAMILY: dict[str, Family] = {
+    "brier_score": "mean",
+    "brier_uncertainty": "mean",
+    "calibration_in_the_large": "mean",
+}
+_BINARY = frozenset(
+    {
+        "positive_calibration_error",
+        "brier_reliability",
+        "brier_resolution",
+        "brier_uncertainty",
+        "calibration_in_the_large",
+    }
+)
+
+
+def estimates(evidence: Evidence, sample: Sample) -> Iterator[Estimate]:
+    """Yield every metric, whole set and by group, before and after temperature scaling."""
+    yield _temperature(evidence)
+    if evidence.test[0].probability is None:
+        other = {"classwise_calibration_error"} if sample.binary else _BINARY
+        for metric in (m for m in METRICS if m not in other and m != "temperature"):
+            values = nothing(len(evidence.test))
+            yield Estimate(metric=metric, values=values, n=sample.n, undefined=NO_PROBABILITIES)
+    for posthoc, probabilities in _stated(evidence).items():
+        for grouping in (sample.everyone, *sample.groupings):
+            by_seed = [_measured(sample, grouping, p) for p in probabilities]
+            for metric in by_seed[0]:
+                values = np.stack([seed[metric] for seed in by_seed], axis=1)
+                for index, name in enumerate(grouping.names):
+                    yield Estimate(
+                        metric=metric,
+                        attribute=grouping.attribute,
+                        group=name,
+                        posthoc=posthoc,
+                        values=values[index],
+                        n=len(grouping.rows(index)),
+                        family=FAMILY.get(metric, "error"),
+                    )
+
+
+def _temperature(evidence: Evidence) -> Estimate:
+    if any(v.probability is None for v in evidence.validation):
+        return _unfitted(evidence, NO_PROBABILITIES)
+    if not evidence.validation:
+        return _unfitted(evidence, "no validation predictions")
+    values = np.array([fit(v) for v in evidence.validation])[:, None]
+    n = len(evidence.validation[0].label)
+    return Estimate(metric="temperature", values=values, n=n, family="point")
+
+
+def _unfitted(evidence: Evidence, reason: str) -> Estimate:
+    values = nothing(len(evidence.test))
+    return Estimate(metric="temperature", values=values, n=0, family="point", undefined=reason)
+
+
+def _stated(evidence: Evidence) -> dict[str, list[Array]]:
+    """Return posthoc -> the probabilities (n, n_classes) of each seed."""
+    before = [p.probability for p in evidence.test if p.probability is not None]
+    stated = {"": before} if before else {}
+    temperature = _temperature(evidence)
+    if before and not temperature.undefined:
+        both = zip(before, temperature.theta, strict=True)
+        stated["temperature"] = [scaled(p, t) for p, t in both]
+    return stated
+
+
+def _measured(sample: Sample, grouping: Grouping, probability: Array) -> dict[str, Array]:
+    """Return metric -> (n_groups, 1 + replicates) of one seed."""
+    confidence, right = _top_label(sample, probability)
+    wide = sample.bootstrap(
+        binned(grouping, equal_width(confidence), confidence, right), expected_error
+    )
+    massed = sample.bootstrap(
+        binned(grouping, equal_mass(confidence, grouping), confidence, right),
+        lambda sums: np.stack([expected_error(sums), debiased_error(sums)]),
+    )
+    said, happened = _diagram(sample, probability)
+    measured = {
+        "expected_calibration_error": wide,
+        "adaptive_calibration_error": massed[0],
+        "debiased_calibration_error": massed[1],
+        "smooth_calibration_error": smooth_error(sample, grouping, said, happened),
+        "brier_score": means(sample, grouping, brier(probability, sample.label)),
+    }
+    by_kind = _binary if sample.binary else _multiclass
+    measured |= by_kind(sample, grouping, probability)
+    return {metric: keep_observed(values) for metric, values in measured.items()}
+
+
+def _top_label(sample: Sample, probability: Array) -> tuple[Array, Array]:
+    return probability.max(axis=1), probability.argmax(axis=1) == sample.label
+
+
+def _diagram(sample: Sample, probability: Array) -> tuple[Array, Array]:
+    """Return what was said and what happened: p1 and y, for C>2 the top label's."""
+    if sample.binary:
+        return probability[:, 1], sample.label
+    return _top_label(sample, probability)
+
+
+def _binary(sample: Sample, grouping: Grouping, probability: Array) -> dict[str, Array]:
+    said = probability[:, 1]
+    values = sample.bootstrap(
+        binned(grouping, equal_width(said), said, sample.label),
+        lambda sums: np.stack([expected_error(sums), *murphy(sums), in_the_large(sums)]),
+    )
+    names = ("brier_reliability", "brier_resolution", "brier_uncertainty")
+    both = ("positive_calibration_error", *names, "calibration_in_the_large")
+    return dict(zip(both, values, strict=True))
+
+
+def _multiclass(sample: Sample, grouping: Grouping, probability: Array) -> dict[str, Array]:
+    total = np.zeros((grouping.size, 1 + sample.settings.replicates))
+    for c, said in enumerate(probability.T):
+        table = binned(grouping, equal_width(said), said, sample.label == c)
+        total += sample.bootstrap(table, expected_error)
+    return {"classwise_calibration_error": total / len(sample.classes)}
+
+
+def reliability(evidence: Evidence, sample: Sample) -> Iterator[ReliabilityBin]:
+    """Yield the points of the reliability diagrams; an empty bin has none."""
+    for posthoc, probabilities in _stated(evidence).items():
+        for grouping in (sample.everyone, *sample.groupings):
+            tables = [
+                binned(grouping, equal_width(said), said, happened)
+                for said, happened in (_diagram(sample, p) for p in probabilities)
+            ]
+            observed = np.stack([sample.bootstrap(table, _observed) for table in tables])
+            sums = np.stack([_sums(table) for table in tables])
+            for g, b in np.argwhere(sums[:, :, :, 2].sum(axis=0)[: len(grouping.names)]):
+                point = _point(sums[:, g, b], observed[:, g, b], int(b))
+                yield point._replace(
+                    strategy=evidence.strategy,
+                    attribute=grouping.attribute,
+                    group=grouping.names[g],
+                    posthoc=posthoc,
+                )
+
+
+def _observed(sums: Array) -> Array:
+    """Return the share that happened in each bin (n_groups, BINS, draws)."""
+    return keep_observed(ratio(sums[:, :, 1], sums[:, :, 2]))
+
+
+def _sums(table: Table) -> Array:
+    """Return the sample's own sums (n_groups, BINS, n_values)."""
+    columns = np.ones((1, len(table.cell))) if table.values is None else table.values.T
+    size = table.shape[0] * table.shape[1]
+    sums = [np.bincount(table.flat, weights=c, minlength=size) for c in columns]
+    return np.stack(sums, axis=-1).reshape(*table.shape, -1)
+
+
+def _point(sums: Array, observed: Array, index: int) -> ReliabilityBin:
+    """Return one bin over the seeds (n_seeds, ...) that have examples in it."""
+    occupied = sums[:, 2] > 0
+    count = sums[occupied, 2]
+    happened = observed[occupied]
+    share = Estimate(
+        metric="observed", values=happened, n=max(round(count.mean()), 1), family="rate"
+    )
+    low, high, _ = interval(share, (0, 1))
+    value = float(share.theta.mean())
+    return ReliabilityBin(
+        strategy="",
+        attribute="",
+        group="",
+        posthoc="",
+        low_edge=float(EDGES[index]),
+        high_edge=float(EDGES[index + 1]),
+        mean_probability=value + float((sums[occupied, 0] / count).mean()),
+        observed=value,
+        low=value if low is None else low,
+        high=value if high is None else high,
+        n=round(float(sums[:, 2].mean())),
+    )

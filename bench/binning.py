@@ -1,0 +1,86 @@
+"""Calibration bins: what was said against what happened, summed by bin."""
+
+import numpy as np
+
+from bench.grouping import Grouping
+from bench.rates import ratio
+from bench.resample import Table
+from bench.schema import Array, Metric
+
+BINS = 15
+EDGES = np.linspace(0, 1, BINS + 1)
+POSITIVE_CALIBRATION_ERROR = Metric(
+    better="lower",
+    low=0,
+    high=1,
+    reference="Guo et al. (2017), ICML, applied to the positive class",
+    definition=(
+        f"Binary: sum over {BINS} equal-width bins (lo, hi] of p1 of the bin's share times "
+        "|mean p1 - share of positives|; about P(y=1 | p1), which sufficiency asks to be the same "
+        "in every group."
+    ),
+)
+CALIBRATION_IN_THE_LARGE = Metric(
+    better="zero",
+    low=-1,
+    high=1,
+    reference="Cox (1958), Biometrika; Van Calster et al. (2019), BMC Medicine",
+    definition="Binary: mean p1 minus the share of positives; above 0 is overstated.",
+)
+
+
+def equal_width(p: Array) -> Array:
+    """Return each probability's bin among `BINS` of (lo, hi]; 0 belongs to the first."""
+    return np.searchsorted(EDGES[1:-1], p, side="left")
+
+
+def equal_mass(p: Array, grouping: Grouping) -> Array:
+    """Return each probability's bin among `BINS` of equal count in its group, ties together."""
+    bins = np.zeros(len(p), dtype=np.int64)
+    for index in range(grouping.size):
+        rows = grouping.rows(index)
+        if len(rows):
+            edges = np.quantile(p[rows], EDGES[1:-1])
+            bins[rows] = np.searchsorted(edges, p[rows], side="left")
+    return bins
+
+
+def binned(grouping: Grouping, bins: Array, said: Array, happened: Array) -> Table:
+    """Return the (group × bin) table of residuals said − happened, of happened, and of counts."""
+    values = np.column_stack([said - happened, happened, np.ones(len(said))])
+    return Table(grouping.code, bins, (grouping.size, BINS), values)
+
+
+def expected_error(sums: Array) -> Array:
+    """Return sum over bins of share × |mean residual| (n_groups, draws)."""
+    return ratio(np.abs(sums[:, :, 0]).sum(axis=1), sums[:, :, 2].sum(axis=1))
+
+
+def in_the_large(sums: Array) -> Array:
+    """Return the mean residual (n_groups, draws)."""
+    return ratio(sums[:, :, 0].sum(axis=1), sums[:, :, 2].sum(axis=1))
+
+
+def debiased_error(sums: Array) -> Array:
+    """Return the root of the debiased squared error, clipped at 0 (n_groups, draws).
+
+    Each bin's squared mean residual less the variance that sampling adds to it,
+    mean(1 − mean) / (n − 1) (Kumar, Liang & Ma 2019, NeurIPS, eq. 5); bins of one example count 0.
+    """
+    residual, happened, count = sums[:, :, 0], sums[:, :, 1], sums[:, :, 2]
+    many = np.where(count > 1, count, np.nan)
+    mean = happened / many
+    square = (residual / many) ** 2 - mean * (1 - mean) / (many - 1)
+    total = np.nansum(count * square, axis=1)
+    return np.asarray(np.sqrt(np.maximum(ratio(total, count.sum(axis=1)), 0)))
+
+
+def murphy(sums: Array) -> tuple[Array, Array, Array]:
+    """Return reliability, resolution and uncertainty (n_groups, draws), Murphy (1973)."""
+    residual, happened, count = sums[:, :, 0], sums[:, :, 1], sums[:, :, 2]
+    n = count.sum(axis=1)
+    base = ratio(happened.sum(axis=1), n)
+    filled = np.where(count > 0, count, np.nan)
+    reliability = np.nansum(residual**2 / filled, axis=1)
+    resolution = np.nansum(count * (happened / filled - base[:, None]) ** 2, axis=1)
+    return ratio(reliability, n), ratio(resolution, n), base * (1 - base)

@@ -1,0 +1,105 @@
+"""The rates of every group, from count tables and from calibration bins."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from bench.binning import binned, equal_width, expected_error
+from bench.gaps import GroupRate
+from bench.grouping import Grouping
+from bench.rates import (
+    RATES,
+    accuracy,
+    cell_accuracy,
+    confusion,
+    denominators,
+    keep_observed,
+    one_or_all,
+    one_vs_rest,
+    square,
+)
+from bench.resample import Sample, Statistic, Table
+from bench.schema import Array, Predictions
+
+MISSING = {
+    "true_positive_rate": "no positives",
+    "false_negative_rate": "no positives",
+    "false_positive_rate": "no negatives",
+    "precision": "nothing selected",
+}
+
+
+def counted_rates(
+    sample: Sample, grouping: Grouping, seeds: Sequence[Predictions]
+) -> dict[str, GroupRate]:
+    """Return every rate of the count table, by name; `cell_accuracy` has one kind a label."""
+    tables = [confusion(sample, grouping, p.prediction) for p in seeds]
+    values, floor = _over_seeds(sample, grouping, tables, _rates)
+    rests_on = np.mean([_rests_on(table) for table in tables], axis=0)
+    n_labels = len(sample.classes)
+    ends = np.cumsum([0, 1, n_labels, *[len(one_or_all(n_labels))] * len(RATES)])
+    names = ("accuracy", "cell_accuracy", *RATES)
+    return {
+        name: GroupRate(
+            name=name,
+            values=values[start:end],
+            floor=None if floor is None else floor[start:end],
+            n=rests_on[start:end, : len(grouping.names)],
+            missing=MISSING.get(name, "no such examples"),
+        )
+        for name, start, end in zip(names, ends, ends[1:], strict=False)
+    }
+
+
+def calibration_errors(
+    sample: Sample, grouping: Grouping, probabilities: Sequence[Array]
+) -> GroupRate:
+    """Return each group's positive calibration error; C>2: the mean over classes one-vs-rest."""
+    classes = one_or_all(len(sample.classes))
+    by_class = [
+        _over_seeds(
+            sample,
+            grouping,
+            [
+                binned(grouping, equal_width(p[:, c]), p[:, c], sample.label == c)
+                for p in probabilities
+            ],
+            lambda sums: expected_error(sums)[None],
+        )
+        for c in classes
+    ]
+    floors = [floor for _, floor in by_class if floor is not None]
+    size = np.bincount(grouping.code, minlength=grouping.size)[: len(grouping.names)]
+    return GroupRate(
+        name="positive_calibration_error" if len(classes) == 1 else "classwise_calibration_error",
+        values=np.mean([values for values, _ in by_class], axis=0),
+        floor=np.mean(floors, axis=0) if floors else None,
+        n=size[None],
+        family="error",
+    )
+
+
+def _over_seeds(
+    sample: Sample, grouping: Grouping, tables: Sequence[Table], statistic: Statistic
+) -> tuple[Array, Array | None]:
+    """Return (n_kinds, n_groups, n_seeds, draws) of the sample, and without disparity."""
+    size = len(grouping.names)
+    values = [sample.bootstrap(t, lambda s: statistic(s)[:, :size]) for t in tables]
+    if size <= 1:
+        return keep_observed(np.stack(values, axis=2)), None
+    floors = [sample.permuted(t, grouping, lambda s: statistic(s)[:, :size]) for t in tables]
+    return keep_observed(np.stack(values, axis=2)), np.stack(floors, axis=2)
+
+
+def _rates(counts: Array) -> Array:
+    """Return (1 + n_labels + n_rates * n_classes, n_groups, draws)."""
+    by_class = one_vs_rest(counts)
+    return np.concatenate([accuracy(counts)[None], cell_accuracy(counts), *by_class])
+
+
+def _rests_on(table: Table) -> Array:
+    """Return the number of examples that each of `_rates` rests on, for each group."""
+    counts = np.bincount(table.flat, minlength=table.shape[0] * table.shape[1])
+    counts = counts.reshape(*table.shape, 1, 1).astype(np.float64)
+    by_label = square(counts)[..., 0].sum(axis=2)
+    return np.concatenate([by_label.sum(axis=1)[None], by_label.T, *denominators(counts)])

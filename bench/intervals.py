@@ -1,0 +1,265 @@
+"""Estimates with their draws, and the interval that covers for each family of metrics.
+
+Two sources of noise: the test examples (bootstrap, the same draw for every seed) and the training
+seeds. Which form covers for which family was found by simulation: docs/uncertainty.md.
+"""
+
+from dataclasses import dataclass, replace
+from typing import Literal, NamedTuple
+
+import numpy as np
+from scipy.special import stdtr, stdtrit
+
+from bench.schema import Array
+
+Family = Literal["mean", "rate", "error", "gap", "ratio", "worst", "point"]
+"""What kind of statistic a metric is, hence which interval covers.
+
+mean: theta ± t·total. rate: a share or an area, Wilson with the effective sample size. error: a
+sum of absolute deviations, biased up. gap: the largest of many differences. ratio: the smallest of
+many ratios. worst: the smallest of many rates. point: no interval (no function of test examples).
+"""
+CENTRED = frozenset({"error", "gap", "ratio", "worst"})
+"""Families whose bootstrap is biased: differences of them are tested after centring."""
+LEVEL = 0.95
+NO_VARIANCE = 1e-16
+"""A variance at rounding error: all examples hit, or none."""
+MANY = 1e6
+"""Degrees of freedom that are as good as infinite."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Estimate:
+    """One metric of one strategy, with its bootstrap draws."""
+
+    metric: str
+    attribute: str = ""
+    group: str = ""
+    view: str = "original"
+    posthoc: str = ""
+    values: Array  # (n_seeds, 1 + replicates): column 0 is the sample as it is
+    n: int
+    """Examples that it rests on: a rate's denominator."""
+    family: Family = "mean"
+    parts: tuple[tuple["Estimate", ...], ...] = ()
+    """What a gap, ratio or worst rate is made of: kinds of rate by groups."""
+    floor: Array | None = None  # (n_seeds, replicates): without disparity
+    undefined: str = ""
+    """Why the value is NaN, if it is."""
+    missing: tuple[tuple[str, str], ...] = ()
+    """(group, reason) of each group that a between-group number leaves out."""
+
+    @property
+    def key(self) -> tuple[str, str, str, str, str]:
+        """What the number is of: the same key for every strategy."""
+        return self.metric, self.attribute, self.group, self.view, self.posthoc
+
+    @property
+    def theta(self) -> Array:
+        """The metric of each seed (n_seeds,)."""
+        return self.values[:, 0]
+
+    def of_seed(self, index: int) -> "Estimate":
+        """Return the same estimate for one seed: its interval is of examples only."""
+        one = slice(index, index + 1)
+        return replace(
+            self,
+            values=self.values[one],
+            floor=None if self.floor is None else self.floor[one],
+            parts=tuple(tuple(p.of_seed(index) for p in kind) for kind in self.parts),
+        )
+
+
+def nothing(n_seeds: int) -> Array:
+    """Return the values of an estimate that is undefined for every seed."""
+    return np.full((n_seeds, 3), np.nan)
+
+
+class Spread(NamedTuple):
+    """Total standard error of a mean over seeds and its degrees of freedom."""
+
+    total: float
+    df: float
+
+    def quantile(self, probability: float) -> float:
+        """Return the quantile of the t distribution."""
+        return float(stdtrit(self.df, probability))
+
+    def tail(self, distance: float) -> float:
+        """Return the probability beyond `distance` from 0 on one side."""
+        if self.total == 0:
+            return 0.5 if distance == 0 else float(distance < 0)
+        return float(stdtr(self.df, -distance / self.total))
+
+
+class Interval(NamedTuple):
+    """A 95 % interval, and the bias-corrected estimate where there is one."""
+
+    low: float | None
+    high: float | None
+    corrected: float | None = None
+
+
+def spread(*parts: tuple[float, float]) -> Spread:
+    """Add independent (variance, degrees of freedom) parts (Satterthwaite 1946).
+
+    total² = Σ variance, df = total⁴ / Σ (variance² / df).
+    """
+    square = sum(variance for variance, _ in parts)
+    doubt = sum(variance**2 / df for variance, df in parts)
+    df = square**2 / doubt if doubt > 0 else MANY
+    return Spread(float(np.sqrt(square)), float(np.clip(df, 1, MANY)))
+
+
+def seeds_part(theta: Array) -> tuple[float, float]:
+    """Return the variance of a mean over seeds and its df; with one seed nothing is known."""
+    if len(theta) == 1:
+        return 0.0, MANY
+    return float(theta.var(ddof=1)) / len(theta), len(theta) - 1
+
+
+def examples_variance(estimate: Estimate) -> float:
+    """Return the bootstrap variance of the seed mean; of a rate never 0.
+
+    Where all or no examples hit, the variance is that of (hits + 1) / (n + 2) (Agresti & Coull
+    1998), so that an interval has a width.
+    """
+    variance = float(estimate.values[:, 1:].mean(axis=0).var(ddof=1))
+    if estimate.family != "rate" or variance > NO_VARIANCE:
+        return variance
+    p = (estimate.theta.mean() * estimate.n + 1) / (estimate.n + 2)
+    return float(p * (1 - p) / estimate.n)
+
+
+def bias(estimate: Estimate) -> float:
+    """Return the bootstrap bias: mean of the draws minus the estimate."""
+    return float(estimate.values[:, 1:].mean() - estimate.theta.mean())
+
+
+def interval(estimate: Estimate, bounds: tuple[float, float]) -> Interval:
+    """Return the 95 % interval of the seed mean, within the metric's range `bounds`."""
+    if estimate.family == "point" or not np.isfinite(estimate.theta).all():
+        return Interval(None, None)
+    low, high, corrected = _FORMS[estimate.family](estimate)
+    value = float(estimate.theta.mean())
+    if corrected is not None:
+        corrected = float(np.clip(corrected, *bounds))
+    low, high = (float(np.clip(end, *bounds)) for end in (min(low, value), max(high, value)))
+    return Interval(low, high, corrected)
+
+
+def _spread(estimate: Estimate) -> Spread:
+    return spread(
+        (examples_variance(estimate), _df_examples(estimate)), seeds_part(estimate.theta)
+    )
+
+
+def _df_examples(estimate: Estimate) -> float:
+    return max(estimate.n - 1, 1) if estimate.family == "rate" else MANY
+
+
+def _plain(estimate: Estimate) -> tuple[float, float, None]:
+    deviation = _spread(estimate)
+    half = deviation.quantile(0.5 + LEVEL / 2) * deviation.total
+    return estimate.theta.mean() - half, estimate.theta.mean() + half, None
+
+
+def _wilson(estimate: Estimate) -> tuple[float, float, None]:
+    """Wilson (1927) with the effective sample size p(1−p)/total²."""
+    p, deviation = float(np.clip(estimate.theta.mean(), 0, 1)), _spread(estimate)
+    t = deviation.quantile(0.5 + LEVEL / 2)
+    n = p * (1 - p) / deviation.total**2 if 0 < p < 1 else float(estimate.n)
+    centre = (p + t**2 / 2 / n) / (1 + t**2 / n)
+    half = t / (1 + t**2 / n) * np.sqrt(p * (1 - p) / n + t**2 / 4 / n**2)
+    return centre - half, centre + half, None
+
+
+def _error(estimate: Estimate) -> tuple[float, float, float]:
+    """Lower the lower end by twice the bootstrap bias: absolute deviations are biased up."""
+    low, high, _ = _plain(estimate)
+    up = max(bias(estimate), 0.0)
+    return low - 2 * up, high, estimate.theta.mean() - up
+
+
+def _gap(estimate: Estimate) -> tuple[float, float, float]:
+    """Upper end as it is; lower end simultaneous over all signed contrasts of groups."""
+    _, high, _ = _plain(estimate)
+    contrasts = sum(len(kind) * (len(kind) - 1) for kind in estimate.parts)
+    low = max((_largest_difference(kind, contrasts) for kind in estimate.parts), default=0.0)
+    return max(low, 0.0), max(high, low), estimate.theta.mean() - bias(estimate)
+
+
+def _largest_difference(kind: tuple[Estimate, ...], contrasts: int) -> float:
+    """Return max over pairs of |difference| − t_{1−.05/contrasts}·its standard error."""
+    centre = np.array([p.theta.mean() - _upward_bias(p) for p in kind])
+    slack = np.array([_upward_bias(p) for p in kind])
+    total, df = _pairwise(kind)
+    first, second = np.triu_indices(len(kind), 1)
+    distance = np.abs(centre[first] - centre[second]) - slack[first] - slack[second]
+    limit = distance - stdtrit(df, 1 - (1 - LEVEL) / max(contrasts, 1)) * total
+    return float(limit.max(initial=0.0))
+
+
+def _pairwise(kind: tuple[Estimate, ...]) -> tuple[Array, Array]:
+    """Return total standard error and df of the difference of every pair of groups."""
+    variance = np.array([examples_variance(p) for p in kind])
+    df_part = np.array([_df_examples(p) for p in kind])
+    theta = np.array([p.theta for p in kind])  # (n_groups, n_seeds)
+    first, second = np.triu_indices(len(kind), 1)
+    examples = variance[first] + variance[second]
+    n_seeds = theta.shape[1]
+    seeds = np.zeros(len(first))
+    if n_seeds > 1:
+        seeds = (theta[first] - theta[second]).var(axis=1, ddof=1) / n_seeds
+    doubt = seeds**2 / max(n_seeds - 1, 1)
+    doubt = doubt + variance[first] ** 2 / df_part[first] + variance[second] ** 2 / df_part[second]
+    square = np.maximum(examples + seeds, 1e-12)
+    return np.sqrt(square), np.clip(square**2 / np.maximum(doubt, 1e-300), 1, MANY)
+
+
+def _upward_bias(part: Estimate) -> float:
+    return max(bias(part), 0.0) if part.family == "error" else 0.0
+
+
+def _worst(estimate: Estimate) -> tuple[float, float, float]:
+    """Lower end as it is; upper end the least of the groups' one-sided upper limits."""
+    low, _, _ = _plain(estimate)
+    groups = [part for kind in estimate.parts for part in kind]
+    tail = 1 - (1 - LEVEL) / max(len(groups), 1)
+    high = min(
+        (p.theta.mean() + _spread(p).quantile(tail) * _spread(p).total for p in groups),
+        default=1.0,
+    )
+    return low, high, estimate.theta.mean() - bias(estimate)
+
+
+def _ratio(estimate: Estimate) -> tuple[float, float, float]:
+    """Lower end as it is; upper end the least simultaneous upper limit of a pair's ratio.
+
+    The limit is on the log scale (delta method) with rates (hits + 1/2) / (n + 1).
+    """
+    low, _, _ = _plain(estimate)
+    contrasts = sum(len(kind) * (len(kind) - 1) for kind in estimate.parts)
+    high = min((_least_ratio(kind, contrasts) for kind in estimate.parts), default=1.0)
+    return low, high, estimate.theta.mean() - bias(estimate)
+
+
+def _least_ratio(kind: tuple[Estimate, ...], contrasts: int) -> float:
+    rate = np.array([(p.theta.mean() * p.n + 0.5) / (p.n + 1) for p in kind])
+    square = np.array([_spread(p).total for p in kind]) ** 2 / rate**2
+    _, df = _pairwise(kind)
+    first, second = np.triu_indices(len(kind), 1)
+    distance = np.abs(np.log(rate[first] / rate[second]))
+    t = stdtrit(df, 1 - (1 - LEVEL) / max(contrasts, 1))
+    limit = distance - t * np.sqrt(square[first] + square[second])
+    return float(np.exp(-limit.max(initial=0.0)))
+
+
+_FORMS = {
+    "mean": _plain,
+    "rate": _wilson,
+    "error": _error,
+    "gap": _gap,
+    "ratio": _ratio,
+    "worst": _worst,
+}
