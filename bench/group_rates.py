@@ -30,11 +30,12 @@ MISSING = {
 
 
 def counted_rates(
-    sample: Sample, grouping: Grouping, seeds: Sequence[Predictions]
+    sample: Sample, grouping: Grouping, seeds: Sequence[Predictions], *, floors: bool = True
 ) -> dict[str, GroupRate]:
     """Return every rate of the count table, by name; `cell_accuracy` has one kind a label."""
     tables = [confusion(sample, grouping, p.prediction) for p in seeds]
-    values, floor = _over_seeds(sample, grouping, tables, _rates)
+    values = _over_seeds(sample, grouping, tables, _rates)
+    floor = _floors(sample, grouping, tables, _rates) if floors else None
     rests_on = np.mean([_rests_on(table) for table in tables], axis=0)
     n_labels = len(sample.classes)
     ends = np.cumsum([0, 1, n_labels, *[len(one_or_all(n_labels))] * len(RATES)])
@@ -56,23 +57,18 @@ def calibration_errors(
 ) -> GroupRate:
     """Return each group's positive calibration error; C>2: the mean over classes one-vs-rest."""
     classes = one_or_all(len(sample.classes))
-    by_class = [
-        _over_seeds(
-            sample,
-            grouping,
-            [
-                binned(grouping, equal_width(p[:, c]), p[:, c], sample.label == c)
-                for p in probabilities
-            ],
-            lambda sums: expected_error(sums)[None],
-        )
-        for c in classes
-    ]
-    floors = [floor for _, floor in by_class if floor is not None]
+    values: list[Array] = []
+    floors: list[Array] = []
+    for c in classes:
+        positive = sample.label == c
+        tables = [binned(grouping, equal_width(p[:, c]), p[:, c], positive) for p in probabilities]
+        values.append(_over_seeds(sample, grouping, tables, lambda s: expected_error(s)[None]))
+        floor = _floors(sample, grouping, tables, lambda s: expected_error(s)[None])
+        floors += [] if floor is None else [floor]
     size = np.bincount(grouping.code, minlength=grouping.size)[: len(grouping.names)]
     return GroupRate(
-        name="positive_calibration_error" if len(classes) == 1 else "classwise_calibration_error",
-        values=np.mean([values for values, _ in by_class], axis=0),
+        name="positive_calibration_error" if sample.binary else "classwise_calibration_error",
+        values=np.mean(values, axis=0),
         floor=np.mean(floors, axis=0) if floors else None,
         n=size[None],
         family="error",
@@ -81,14 +77,22 @@ def calibration_errors(
 
 def _over_seeds(
     sample: Sample, grouping: Grouping, tables: Sequence[Table], statistic: Statistic
-) -> tuple[Array, Array | None]:
-    """Return (n_kinds, n_groups, n_seeds, draws) of the sample, and without disparity."""
+) -> Array:
+    """Return (n_kinds, n_groups, n_seeds, 1 + replicates)."""
     size = len(grouping.names)
-    values = [sample.bootstrap(t, lambda s: statistic(s)[:, :size]) for t in tables]
+    values = [sample.bootstrap(table, lambda s: statistic(s)[:, :size]) for table in tables]
+    return keep_observed(np.stack(values, axis=2))
+
+
+def _floors(
+    sample: Sample, grouping: Grouping, tables: Sequence[Table], statistic: Statistic
+) -> Array | None:
+    """Return (n_kinds, n_groups, n_seeds, replicates) without disparity; None for one group."""
+    size = len(grouping.names)
     if size <= 1:
-        return keep_observed(np.stack(values, axis=2)), None
-    floors = [sample.permuted(t, grouping, lambda s: statistic(s)[:, :size]) for t in tables]
-    return keep_observed(np.stack(values, axis=2)), np.stack(floors, axis=2)
+        return None
+    drawn = [sample.permuted(t, grouping, lambda s: statistic(s)[:, :size]) for t in tables]
+    return np.stack(drawn, axis=2)
 
 
 def _rates(counts: Array) -> Array:
