@@ -2,15 +2,48 @@
 
 import warnings
 
-from peft import PeftConfig, PeftModel, get_peft_model
+from peft import PeftConfig, get_peft_model
 from torch import nn
+from transformers.pytorch_utils import Conv1D
+
+from bench.schema import BadInputError
+
+_QUERY_AND_VALUE: tuple[frozenset[str], ...] = (
+    frozenset({"query", "value"}),  # BERT, RoBERTa, ELECTRA
+    frozenset({"query_proj", "value_proj"}),  # DeBERTa-v2
+    frozenset({"q_lin", "v_lin"}),  # DistilBERT
+    frozenset({"q_proj", "v_proj"}),  # Llama, Qwen, Mistral, OPT
+    frozenset({"Wqkv", "qkv_proj", "query_key_value", "c_attn"}),  # one matrix for all three
+)
 
 
-def attach(model: nn.Module, config: PeftConfig) -> PeftModel:
+def attach(model: nn.Module, config: PeftConfig) -> nn.Module:
     """Return the model with fresh adapters; only these and `modules_to_save` are trained."""
     with warnings.catch_warnings():  # peft 0.21 asks a model by a name that transformers 5 renamed
         warnings.filterwarnings("ignore", "`is_gradient_checkpointing` is deprecated")
-        return get_peft_model(model, config)
+        adapted: nn.Module = get_peft_model(model, config)
+    return adapted
+
+
+def attention_inputs(model: nn.Module) -> list[str]:
+    """Name the layers that make queries and values, whatever the architecture calls them.
+
+    Raises
+    ------
+    BadInputError
+        No linear layer bears such a name.
+    """
+    linear = {
+        name.rpartition(".")[2]
+        for name, module in model.named_modules()
+        if isinstance(module, nn.Linear | Conv1D)
+    }
+    found = next((sorted(linear & names) for names in _QUERY_AND_VALUE if linear & names), [])
+    if not found:
+        raise BadInputError(
+            f"target_modules: no query and value layers known in {type(model).__name__}; name them"
+        )
+    return found
 
 
 def head_modules(model: nn.Module) -> list[str]:

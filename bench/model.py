@@ -82,7 +82,7 @@ def tokenizer(model: ModelChoice) -> tuple[Tokenizer, int, bool]:
         There is no fast tokenizer, or the model reads fewer tokens than `max_tokens`.
     """
     place, revision = _locate(model)
-    with _quiet():
+    with quiet():
         try:
             found = AutoTokenizer.from_pretrained(
                 place, revision=revision, trust_remote_code=False
@@ -114,7 +114,7 @@ def load(
     """
     place, revision = _locate(model)
     names = dict(enumerate(classes))
-    with _quiet():
+    with quiet():
         try:
             loaded: PreTrainedModel = AutoModelForSequenceClassification.from_pretrained(
                 place,
@@ -136,12 +136,13 @@ def load(
 def save(trained: nn.Module, model: ModelChoice, folder: Path) -> None:
     """Write what was trained as safetensors (an adapter as an adapter), its tokenizer beside."""
     place, revision = _locate(model)
-    trained.save_pretrained(folder)  # type: ignore[operator]
+    with quiet():
+        trained.save_pretrained(folder)  # type: ignore[operator]
     AutoTokenizer.from_pretrained(place, revision=revision).save_pretrained(folder)
 
 
 @contextmanager
-def _quiet() -> Iterator[None]:
+def quiet() -> Iterator[None]:
     """Silence loading reports for once: that the head is new is no news here."""
     verbosity = transformers_logging.get_verbosity()
     bars = transformers_logging.is_progress_bar_enabled()

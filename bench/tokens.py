@@ -10,7 +10,7 @@ import numpy as np
 from tokenizers import Encoding, Tokenizer
 
 from bench import model as models
-from bench.schema import Array, Task
+from bench.schema import Array, BadInputError, Task
 from bench.suite import ModelChoice
 
 ORIGINAL = "original"
@@ -57,7 +57,8 @@ def encode(task: Task, model: ModelChoice, folder: Path) -> None:
     Raises
     ------
     BadInputError
-        The model's tokenizer is missing, or it reads fewer tokens than `max_tokens`.
+        The model's tokenizer is missing or reads fewer tokens than `max_tokens`, or a text
+        holds no token at all.
     """
     tokenizer, pad, reads_segments = models.tokenizer(model)
     tokenizer.no_padding()
@@ -65,28 +66,30 @@ def encode(task: Task, model: ModelChoice, folder: Path) -> None:
     segments = reads_segments and task.text_pair is not None
     views = {ORIGINAL: task.text, **task.views}
     for number, text in enumerate(views.values()):
-        _write(folder, number, _encode_view(tokenizer, text, task.text_pair, segments))
+        _write(folder, number, _encode_view(tokenizer, task, text, segments))
     index = {"pad": pad, "views": list(views)}
     (folder / _INDEX).write_text(json.dumps(index, ensure_ascii=False))
 
 
-def _encode_view(tokenizer: Tokenizer, text: Array, pair: Array | None, segments: bool) -> Encoded:
+def _encode_view(tokenizer: Tokenizer, task: Task, text: Array, segments: bool) -> Encoded:
     row = np.flatnonzero(text != "")
-    texts = [str(t) for t in text[row]]
-    inputs = (
-        texts if pair is None else [(t, str(p)) for t, p in zip(texts, pair[row], strict=True)]
-    )
+    inputs = _inputs(text[row], None if task.text_pair is None else task.text_pair[row])
     parts = [
-        (
-            _column(e.ids for e in chunk),
-            _column(e.type_ids for e in chunk),
-            [len(e) for e in chunk],
-        )
-        for chunk in _chunks(tokenizer, inputs)
+        (_column(e.ids for e in some), _column(e.type_ids for e in some), [len(e) for e in some])
+        for some in _chunks(tokenizer, inputs)
     ]
     token, segment, length = (np.concatenate(column) for column in zip(*parts, strict=True))
+    if (length == 0).any():
+        empty = task.example_id[row][length == 0][0]
+        raise BadInputError(f"task {task.name!r}: the text of {empty} holds no token")
     start = np.concatenate([[0], np.cumsum(length)]).astype(np.int64)
     return Encoded(row, start, token, segment.astype(np.int8) if segments else None)
+
+
+def _inputs(text: Array, pair: Array | None) -> list[str] | list[tuple[str, str]]:
+    if pair is None:
+        return [str(t) for t in text]
+    return [(str(t), str(p)) for t, p in zip(text, pair, strict=True)]
 
 
 def _chunks(

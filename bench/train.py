@@ -56,7 +56,7 @@ def train(  # noqa: PLR0913 - the one entry: what, from what, where, and who is 
     machine = devices.choose(device, cell.training.precision)
     energy = devices.energy_joules(machine)
     try:
-        learner, pace, seconds = _trained(cell, task, tokens, machine, progress)
+        learner, pace, seconds = learn(cell, task, tokens, machine, progress)
     except DivergedError as error:
         raise CellFailedError(str(error)) from None
     if energy is not None:
@@ -83,10 +83,13 @@ def training_split(task: Task, attribute: str) -> Split:
     return Split(label, group.astype(np.int64), len(task.classes), len(names))
 
 
-def _trained(
+def learn(
     cell: Cell, task: Task, tokens: Tokens, machine: Machine, progress: Progress
 ) -> tuple[Learner, Pace, float]:
-    """Train, in ever smaller parts of a batch while the memory is too small for the whole."""
+    """Train, in ever smaller parts of a batch while the memory is too small for the whole.
+
+    Returns the trained learner, the pace with its meter and curve, and the seconds it took.
+    """
     tried = []
     for parts in _powers_of_two(cell.training.batch_size):
         tried.append(-(-cell.training.batch_size // parts))

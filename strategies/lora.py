@@ -24,7 +24,7 @@ class Lora(Strategy):
     dropout: Annotated[float, Field(ge=0, lt=1)] = 0.1
     """Of the adapters' inputs."""
     target_modules: tuple[str, ...] | Literal["all-linear"] = ()
-    """Names of the layers that are adapted; empty: those that peft knows for the model."""
+    """Names of the layers that are adapted; empty: queries and values."""
     modules_to_save: tuple[str, ...] = ()
     """Modules trained in full; empty: the pooler and the head, as far as the model has them."""
     init: Literal["lora", "pissa"] = "lora"
@@ -37,14 +37,14 @@ class Lora(Strategy):
     def adapt(self, model: nn.Module) -> nn.Module:
         from peft import LoraConfig
 
-        from bench.adapters import attach, head_modules
+        from bench.adapters import attach, attention_inputs, head_modules
 
         config = LoraConfig(
             task_type="SEQ_CLS",
             r=self.rank,
             lora_alpha=self.alpha,
             lora_dropout=self.dropout,
-            target_modules=self.target_modules if self.target_modules else None,
+            target_modules=self.target_modules or attention_inputs(model),
             modules_to_save=list(self.modules_to_save) or head_modules(model),
             init_lora_weights="pissa" if self.init == "pissa" else True,
             use_dora=self.use_dora,

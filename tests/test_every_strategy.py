@@ -1,0 +1,268 @@
+"""Properties of every strategy that the scan finds, the template included."""
+
+import ast
+import inspect
+import itertools
+import shutil
+import warnings
+from dataclasses import fields, replace
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from peft import PeftModel
+from transformers import AutoModelForSequenceClassification, AutoTokenizer
+
+from bench import compose, device, flops, plan, plugins
+from bench import model as models
+from bench.batches import BatchSampler, TrainingRows, pad
+from bench.loop import Learner
+from bench.predict import predict
+from bench.schema import BadInputError
+from bench.strategy import Batch
+from bench.tokens import ORIGINAL
+from bench.train import build, learn, step_cost
+from tests import _tiny
+
+NAMES = plugins.names("strategies")
+PAIRS = list(itertools.combinations(NAMES, 2))
+TEMPLATE = Path(compose.__file__).parents[1] / "strategies" / "_template.py"
+CPU = device.choose("cpu", "fp32")
+
+
+@pytest.fixture(scope="session")
+def task():
+    return _tiny.task(n=128)
+
+
+@pytest.fixture(scope="session")
+def tokens(task, tmp_path_factory):
+    return _tiny.encoded(task, tmp_path_factory.mktemp("tokens"))
+
+
+def silent(fraction: float, words: str) -> None:
+    """Report progress to nobody."""
+
+
+@pytest.fixture(scope="session")
+def outcome(task, tokens, tmp_path_factory):
+    """Strategy -> what it leaves behind after four steps; trained once, shared by the tests."""
+
+    @cache
+    def train_once(name):
+        return _tiny.run(cell(name), task, tokens)
+
+    return train_once
+
+
+def cell(use: str, **more) -> plan.Cell:
+    return _tiny.cells(use, **more)[0]
+
+
+def batches(task, tokens, size=16):
+    """Three real batches as the loop would feed them."""
+    view, split = tokens.views[ORIGINAL], _tiny.split(task)
+    rows = view.entries(np.flatnonzero(task.split == "train"))
+    sampler = BatchSampler(view.length[rows], None, size=size, parts=1, seed=0)
+    data = TrainingRows(view, rows, split, tokens.pad)
+    return [data.__getitems__(b) for b in itertools.islice(sampler, 3)]
+
+
+def loss_of(learner: Learner, data, spent=0.5) -> torch.Tensor:
+    return learner(data["inputs"], Batch(data["label"], data["group"], spent))
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_says_where_it_comes_from_and_what_its_options_mean(name):
+    kind = compose.find(name)
+    assert kind.reference
+    tree = ast.parse(Path(inspect.getfile(kind)).read_text())
+    own = next(
+        n for n in ast.walk(tree) if isinstance(n, ast.ClassDef) and n.name == kind.__name__
+    )
+    documented = {
+        a.target.id
+        for a, b in itertools.pairwise(own.body)
+        if isinstance(a, ast.AnnAssign) and isinstance(b, ast.Expr)
+    }
+    options = {f.name for f in fields(kind)} - {"learning_rate"}
+    assert options <= documented | {"rank"}  # the rank of an update needs no sentence
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_is_deterministic_and_silent(name, task, tokens, outcome, capfd):
+    first, second = outcome(name), _tiny.run(cell(name), task, tokens)
+    assert capfd.readouterr() == ("", "")
+    for view in first.test:
+        assert (first.test[view].probability == second.test[view].probability).all()
+        assert (first.test[view].prediction == second.test[view].prediction).all()
+    assert first.ledger.flops == second.ledger.flops
+    assert first.curve == second.curve
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_respects_its_budget(name, task, tokens):
+    """The FLOPs spent reach the budget, and exceed it by less than one step."""
+    learner = build(cell(name), task, tokens.pad, CPU)
+    largest = step_cost(learner, tokens.pad)(16, int(tokens.views[ORIGINAL].length.max()))
+    budget = 5.5 * largest
+    spent = _tiny.run(cell(name, budget=("flops", budget)), task, tokens).ledger
+    assert budget <= spent.flops < budget + largest
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("architecture", ["bert", "llama"])
+def test_flops_agree_with_torch(name, architecture, task, tmp_path):
+    tokens = _tiny.encoded(task, tmp_path, architecture)
+    learner = build(cell(name, architecture=architecture), task, tokens.pad, CPU).train()
+    cost = step_cost(learner, tokens.pad)
+    for data in batches(task, tokens):
+        rows, length = data["inputs"]["input_ids"].shape
+        counted = flops.count(lambda *_, d=data: loss_of(learner, d).backward(), rows, length)
+        assert cost(rows, length) == pytest.approx(counted, rel=0.02)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_calibrating_the_meter_leaves_no_trace(name, task, tokens):
+    learner = build(cell(name), task, tokens.pad, CPU).train()
+    before = {k: v.clone() for k, v in learner.state_dict().items()}
+    state = torch.get_rng_state()
+    step_cost(learner, tokens.pad)
+    assert torch.equal(torch.get_rng_state(), state)
+    assert all(torch.equal(v, before[k]) for k, v in learner.state_dict().items())
+    assert all(p.grad is None for p in learner.parameters())
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("architecture", ["bert", "llama"])
+def test_gradients_reach_exactly_what_adapt_says(name, architecture, task, tmp_path):
+    tokens = _tiny.encoded(task, tmp_path, architecture)
+    learner = build(cell(name, architecture=architecture), task, tokens.pad, CPU).train()
+    loss_of(learner, batches(task, tokens)[0]).backward()
+    for parameter_name, parameter in learner.named_parameters():
+        assert (parameter.grad is not None) == parameter.requires_grad, parameter_name
+    assert any(p.requires_grad for p in learner.classifier.parameters())
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_only_what_is_trained_moves(name, task, tokens):
+    untrained = build(cell(name), task, tokens.pad, CPU).classifier
+    trained = learn(cell(name), task, tokens, CPU, silent)[0].classifier
+    after = dict(trained.named_parameters())
+    moved = {n for n, p in untrained.named_parameters() if not torch.equal(p, after[n])}
+    assert moved
+    assert moved <= {n for n, p in untrained.named_parameters() if p.requires_grad}
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("architecture", ["bert", "llama"])
+def test_saved_model_predicts_the_same(name, architecture, task, tmp_path):
+    """What lies in the folder is safetensors that transformers and peft load without our code."""
+    tokens = _tiny.encoded(task, tmp_path / "tokens", architecture)
+    of = cell(name, architecture=architecture)
+    learner = learn(of, task, tokens, CPU, silent)[0]
+    folder = tmp_path / "model"
+    models.save(learner.classifier.model, of.model, folder)
+    assert not [p for p in folder.rglob("*") if p.suffix in (".bin", ".pt", ".pkl")]
+    loaded = _loaded(folder, of)
+    rows = np.flatnonzero(task.split == "test")
+    expected = predict(learner.classifier, (task, tokens), ORIGINAL, rows, CPU).probability
+    inputs = batch_of(tokens, rows)
+    with torch.inference_mode():
+        probability = loaded(**inputs).logits.double().softmax(dim=1).numpy()
+    np.testing.assert_allclose(probability, expected, atol=1e-6)
+
+
+def _loaded(folder: Path, of: plan.Cell):
+    with models.quiet():
+        if not (folder / "adapter_config.json").exists():
+            return AutoModelForSequenceClassification.from_pretrained(folder).eval()
+        base = AutoModelForSequenceClassification.from_pretrained(of.model.source)
+        base.config.pad_token_id = AutoTokenizer.from_pretrained(folder).pad_token_id or 3
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", "`is_gradient_checkpointing` is deprecated")
+            return PeftModel.from_pretrained(base, folder).eval()
+
+
+def batch_of(tokens, rows):
+    view = tokens.views[ORIGINAL]
+    return pad(view, view.entries(rows), tokens.pad)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_what_is_seen_is_some_training_example(name, task):
+    weights = compose.find(name)().sampling_weights(_tiny.split(task))
+    if weights is not None:
+        assert weights.shape == _tiny.split(task).label.shape
+        assert np.isfinite(weights).all()
+        assert (weights >= 0).all()
+        assert weights.sum() > 0
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_revising_changes_answers_only(name, task, tokens, outcome):
+    for view, table in outcome(name).test.items():
+        rows = tokens.views[view].row
+        rows = rows[np.isin(rows, np.flatnonzero(task.split == "test"))]
+        assert (table.example_id == task.example_id[rows]).all()
+        assert (table.label == task.label[rows]).all()
+        assert (table.groups["group"] == task.groups["group"][rows]).all()
+        assert table.probability.dtype == np.float64
+        np.testing.assert_allclose(table.probability.sum(axis=1), 1, atol=1e-9)
+        assert table.hidden is None
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_without_reading_groups_they_make_no_difference(name, task, tokens, outcome):
+    """`needs_groups_in` is the truth: hiding the groups changes nothing for all others."""
+    if compose.groups_needed(compose.find(name)()):
+        pytest.skip("reads groups")
+    others = replace(task, groups={"group": np.roll(task.groups["group"], 1)})
+    first, second = outcome(name), _tiny.run(cell(name), others, tokens)
+    assert (first.test["original"].probability == second.test["original"].probability).all()
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_strategy_that_reads_groups_refuses_a_task_without(name, task, tokens):
+    if not compose.groups_needed(compose.find(name)()):
+        pytest.skip("reads no groups")
+    with pytest.raises(BadInputError, match="needs groups"):
+        _tiny.run(replace(cell(name), attribute=""), task, tokens)
+
+
+@pytest.mark.parametrize(("one", "other"), PAIRS)
+def test_composes_unless_both_claim_a_choice(one, other, task, tokens):
+    use = f"{one}+{other}"
+    claimed = [compose.claims(compose.find(name)()) for name in (one, other)]
+    if claimed[0] & claimed[1]:
+        with pytest.raises(BadInputError, match=f"{one} and {other} both choose"):
+            cell(use)
+        return
+    learner = build(cell(use), task, tokens.pad, CPU).train()
+    loss = loss_of(learner, batches(task, tokens)[0])
+    loss.backward()
+    assert torch.isfinite(loss)
+    assert compose.claims(cell(use).strategy()) == claimed[0] | claimed[1]
+
+
+@pytest.mark.parametrize("name", [n for n in NAMES if n != "lora"])
+def test_with_lora_it_trains_to_the_end(name, task, tokens, outcome):
+    if "adapt" in compose.claims(compose.find(name)()):
+        pytest.skip("chooses what is trained itself")
+    ledger = _tiny.run(cell(f"lora+{name}"), task, tokens).ledger
+    assert ledger.steps == 4
+    assert ledger.trainable_parameters < outcome("full").ledger.trainable_parameters
+
+
+def test_a_copy_of_the_template_runs_from_a_suite(task, tokens, tmp_path):
+    """One new file in a folder that the suite names, and no other edit."""
+    (tmp_path / "mine").mkdir()
+    shutil.copy(TEMPLATE, tmp_path / "mine" / "penalty.py")
+    of = cell("penalty", options={"strength": 0.2}, folder=tmp_path, strategy_path=("mine",))
+    outcome = _tiny.run(of, task, tokens)
+    assert outcome.ledger.steps == 4
+    assert of.options["penalty"]["strength"] == 0.2
+    with pytest.raises(BadInputError, match="strenght: unknown key"):
+        cell("penalty", options={"strenght": 0.2}, folder=tmp_path, strategy_path=("mine",))
