@@ -111,6 +111,61 @@ def _report(folder: Path, out_file: Path | None, baseline: Path | None) -> None:
     err.print(f"report: {page}", highlight=False)
 
 
+@app.command()
+def audit(
+    file: Annotated[Path, typer.Argument(help="Predictions: CSV, Parquet or JSON Lines.")],
+    label: Annotated[str, typer.Option(help="Column of the true label.")],
+    probability: Annotated[
+        list[str], typer.Option(help="Column of the positive class, of a vector, or one a class.")
+    ] = [],
+    prediction: Annotated[str, typer.Option(help="Column of the prediction made.")] = "",
+    positive: Annotated[str, typer.Option(help="Which of two labels is the positive one.")] = "",
+    group: Annotated[list[str], typer.Option(help="Column of a group attribute.")] = [],
+    intersections: Annotated[list[str], typer.Option(help="Attributes to cross: A×B.")] = [],
+    id_column: Annotated[str, typer.Option("--id", help="Column of a stable id.")] = "",
+    validation: Annotated[
+        Path | None, typer.Option(help="Predictions to fit a temperature on.")
+    ] = None,
+    compare: Annotated[
+        Path | None, typer.Option(help="Another model's predictions on the same ids.")
+    ] = None,
+    replicates: Annotated[int, typer.Option(min=100, help="Bootstrap draws.")] = 2000,
+    seed: Annotated[int, typer.Option(help="Of the bootstrap.")] = 0,
+    min_group_size: Annotated[int, typer.Option(min=1, help="Smaller groups make no gap.")] = 30,
+    json_file: Annotated[Path | None, typer.Option("--json", help="All numbers.")] = None,
+    html_file: Annotated[Path | None, typer.Option("--html", help="A report page.")] = None,
+) -> None:
+    """Audit anybody's predictions: accuracy, calibration, group fairness, with intervals."""
+    from bench import audit_file, files, foreign
+    from bench.schema import AuditSettings
+
+    columns = foreign.Columns(
+        label=label,
+        probability=tuple(probability),
+        prediction=prediction,
+        positive=positive,
+        groups=tuple(group),
+        id=id_column,
+    )
+    crossed = audit_file.intersections(intersections, columns.groups)
+    wanted = audit_file.Files(test=file, validation=validation, compare=compare)
+    found = audit_file.evidence(wanted, columns)
+    test = found[0].test[0]
+    out.print(f"{file}: {len(test.label):,} rows, classes {', '.join(test.classes)}", markup=False)
+    settings = AuditSettings(
+        replicates=replicates, min_group_size=min_group_size, intersections=crossed, seed=seed
+    )
+    with err.status("auditing"):
+        results, facts = audit_file.results(found, settings)
+    if json_file:
+        files.write(json_file, files.to_json(audit_file.as_json(results, found[0].strategy)))
+    from bench import report as pages
+
+    if html_file:
+        files.write(html_file, pages.render(results, facts))
+    out.print(pages.terminal(results, facts))
+
+
 @app.command("list")
 def list_plugins(
     kind: Annotated[str, typer.Argument(help="strategies, audits, suites or tasks.")],
