@@ -7,6 +7,9 @@ import math
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
+import numpy as np
+from scipy.stats import norm
+
 from bench.facts import (
     CellFacts,
     ModelCard,
@@ -18,11 +21,13 @@ from bench.schema import (
     AuditSettings,
     Contrast,
     CurvePoint,
+    Evidence,
     Ledger,
     LeftOut,
     Measurement,
     Metric,
     ParetoPoint,
+    Predictions,
     ReliabilityBin,
     Results,
     TaskCard,
@@ -202,7 +207,8 @@ def _bins(label: str, level: Level, groups: dict, attribute: str) -> Iterable[Re
         for posthoc, bend in (("", 4 * level.ece), ("temperature", level.ece)):
             for i in range(15):
                 middle = (i + 0.5) / 15
-                observed = middle - bend * (middle - 0.5) * (1 if level.temperature > 1 else -1)
+                sign = 1 if level.temperature > 1 else -1
+                observed = min(max(middle - sign * bend * (middle - 0.5), 0.01), 0.99)
                 size = max(int(n * (0.02 + 0.2 * abs(middle - 0.5))), 1)
                 half = half_width(observed, size)
                 yield ReliabilityBin(
@@ -369,3 +375,48 @@ def facts(levels: dict[str, Level] = EMBEDDED, **more: object) -> RunFacts:
         ),
     }
     return RunFacts(**(filled | more))
+
+
+def evidence(
+    levels: dict[str, Level] = EMBEDDED, groups: dict = GROUPS, attribute: str = "target"
+) -> list[Evidence]:
+    """Predictions drawn at random with about those levels, for the audits themselves."""
+    sizes = [size for size, _, _ in groups.values()]
+    group = np.repeat(np.array(list(groups)), sizes)
+    rng = np.random.default_rng(0)
+    base = np.repeat([rate for _, rate, _ in groups.values()], sizes)
+    label = (rng.random(len(group)) < base).astype(np.int64)
+    ease = rng.normal(size=len(group))
+    return [
+        Evidence(
+            strategy=name,
+            seeds=tuple(range(level.seeds)),
+            test=tuple(
+                _predictions(level, seed, (group, label, ease), groups, attribute)
+                for seed in range(level.seeds)
+            ),
+            ledgers=tuple(ledger(seed) for seed in range(level.seeds))
+            if name not in YARDSTICKS
+            else (),
+        )
+        for name, level in levels.items()
+    ]
+
+
+def _predictions(
+    level: Level, seed: int, examples: tuple, groups: dict, attribute: str
+) -> Predictions:
+    group, label, ease = examples
+    rng = np.random.default_rng(seed + 1)
+    rates = group_rates(level, groups)
+    cut = np.array([norm.ppf(rates[g][0 if y else 1]) for g, y in zip(group, label, strict=True)])
+    score = cut + 0.9 * ease + math.sqrt(1 - 0.9**2) * rng.normal(size=len(group))
+    positive = 1 / (1 + np.exp(-1.7 * score * level.temperature))
+    return Predictions(
+        example_id=np.array([f"e{i:05d}" for i in range(len(group))]),
+        label=label,
+        groups={attribute: group},
+        prediction=(positive >= 0.5).astype(np.int64),
+        probability=np.column_stack([1 - positive, positive]),
+        classes=("no", "yes"),
+    )

@@ -1,7 +1,7 @@
 """The report's first paragraph: what the verdicts say about what to ship, and no more."""
 
 import math
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Literal, NamedTuple
 
 from bench.reporting.sheet import Sheet
@@ -143,6 +143,7 @@ def _side_effects(sheet: Sheet, label: str) -> list[str]:
         for c in sheet.against.values()
         if c.strategy == label
         and c.verdict == "worse"
+        and c.p_adjusted is not None
         and c.group in ("", "gap")
         and (c.view, c.posthoc) == ("original", "")
         and (c.metric, c.attribute) not in decided
@@ -182,11 +183,11 @@ def _open(sheet: Sheet, standings: Sequence[Standing]) -> Iterator[Sentence]:
         if not labels:
             continue
         text = f"On {axis.words}, nothing is decided for {_names(labels)}"
-        contrasts = [sheet.contrast(x, axis.metric, axis.attribute, axis.group) for x in labels]
-        yield Sentence("undecided", text + _needed([c for c in contrasts if c is not None]) + ".")
+        found = [sheet.contrast(x, axis.metric, axis.attribute, axis.group) for x in labels]
+        yield Sentence("undecided", text + _needed([c for c in found if c is not None]) + ".")
 
 
-def _needed(contrasts: Iterable[Contrast]) -> str:
+def _needed(contrasts: Sequence[Contrast]) -> str:
     needs = [(n, c) for c in contrasts if (n := more_examples(c)) is not None]
     if not needs:
         return ""
@@ -194,8 +195,9 @@ def _needed(contrasts: Iterable[Contrast]) -> str:
     places = decimals(0, 2 * abs(contrast.difference))
     if fewest > 100 * contrast.n:
         return "; the differences seen are too small to be settled by more data of this size"
+    whose = "its" if len(contrasts) == 1 else f"{quoted(contrast.strategy)}'s"
     return (
-        f"; to show the difference of {quoted(contrast.strategy)} "
+        f"; to show {whose} difference "
         f"({fixed(contrast.difference, places, signed=True)}), at least "
         f"{fewest:,} more test examples would be needed"
     )

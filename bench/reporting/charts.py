@@ -14,6 +14,9 @@ from bench.reporting.looks import BAND, MUTED
 
 ROWS = alt.NamedData(name="rows")
 
+Size = tuple[int, int]
+"""Width and height in pixels, without axes."""
+
 
 def _finish(chart: Any) -> Spec:
     spec: Spec = chart.configure(**config()).to_dict()
@@ -21,7 +24,7 @@ def _finish(chart: Any) -> Spec:
 
 
 @cache
-def trade_off(performance: str, gap: str, x: tuple[float, float], top: float) -> Spec:
+def trade_off(words: tuple[str, str], x: tuple[float, float], top: float, size: Size) -> Spec:
     """Return performance against gap, with the noise floor as a band.
 
     Rows of strategies: x, x_low, x_high, y, y_low, y_high, colour, shape, name, label, side (where
@@ -29,8 +32,8 @@ def trade_off(performance: str, gap: str, x: tuple[float, float], top: float) ->
     floor, floor_mean, floor_words.
     """
     base = alt.Chart(ROWS).transform_filter("isValid(datum.x)")
-    across = alt.X("x:Q", title=f"{performance} →", scale=alt.Scale(domain=x, nice=False))
-    up = alt.Y("y:Q", title=f"↓ {gap}", scale=alt.Scale(domain=(0, top), nice=False))
+    across = alt.X("x:Q", title=f"{words[0]} →", scale=alt.Scale(domain=x, nice=False))
+    up = alt.Y("y:Q", title=f"↓ {words[1]}", scale=alt.Scale(domain=(0, top), nice=False))
     colour = alt.Color("colour:N", scale=None)
     floors = alt.Chart(ROWS).transform_filter("isValid(datum.floor)")
     band = floors.mark_rect(color=BAND, clip=True).encode(
@@ -45,10 +48,10 @@ def trade_off(performance: str, gap: str, x: tuple[float, float], top: float) ->
         .mark_line(color=MUTED, strokeDash=[4, 3], strokeWidth=1, interpolate="step-after")
         .encode(x=across, y=up, order="front:Q")
     )
-    wide = base.mark_rule(strokeWidth=1.5, opacity=0.55, clip=True).encode(
+    wide = base.mark_rule(strokeWidth=1.5, opacity=0.4, clip=True).encode(
         x=alt.X("x_low:Q"), x2="x_high:Q", y=up, color=colour
     )
-    high = base.mark_rule(strokeWidth=1.5, opacity=0.55, clip=True).encode(
+    high = base.mark_rule(strokeWidth=1.5, opacity=0.4, clip=True).encode(
         x=across, y=alt.Y("y_low:Q"), y2="y_high:Q", color=colour
     )
     tooltip = [alt.Tooltip("name:N", title="strategy"), alt.Tooltip("said:N", title="here")]
@@ -62,7 +65,7 @@ def trade_off(performance: str, gap: str, x: tuple[float, float], top: float) ->
     )
     names = _names(base.encode(x=across, y=up, color=colour, href="href:N"))
     chart = alt.layer(band, mean, words, front, wide, high, points, *names)
-    return _finish(chart.properties(width=760, height=360))
+    return _finish(chart.properties(width=size[0], height=size[1]))
 
 
 def _names(base: Any) -> list[Any]:
@@ -101,7 +104,7 @@ def group_rates(groups: int, metrics: tuple[str, ...]) -> Spec:
         shape=alt.Shape("shape:N", scale=None),
         tooltip=tooltip,
     )
-    panel = alt.layer(line, span, other, dots).properties(width=168, height=15 * groups)
+    panel = alt.layer(line, span, other, dots).properties(width=196, height=15 * groups)
     header = alt.Header(title=None, labelOrient="top", labelAnchor="start", labelPadding=3)
     chart = panel.facet(
         row=alt.Row("metric:N", sort=list(metrics), header=header),
@@ -143,6 +146,7 @@ def _reliability_layers(said: str, observed: str) -> tuple[Any, Any]:
         x=alt.X("low_edge:Q", title=said, scale=square, axis=alt.Axis(values=[0, 0.5, 1])),
         x2="high_edge:Q",
         y=alt.Y("n:Q", title=None, axis=alt.Axis(tickCount=1, grid=False, format="~s")),
+        y2=alt.datum(0),
         tooltip=tip,
     )
     return diagram, bars
@@ -153,8 +157,8 @@ def reliability(said: str, observed: str) -> Spec:
     """Return what was said against what happened, over a histogram of what was said."""
     diagram, bars = _reliability_layers(said, observed)
     both = alt.vconcat(
-        diagram.properties(width=200, height=180),
-        bars.properties(width=200, height=36),
+        diagram.properties(width=224, height=190),
+        bars.properties(width=224, height=34),
         spacing=4,
         data=ROWS,
     )
@@ -191,4 +195,4 @@ def learning_curves(low: float, high: float) -> Spec:
         color=alt.Color("colour:N", scale=None),
         tooltip=[alt.Tooltip("seed:N"), alt.Tooltip("said:N", title="here")],
     )
-    return _finish(chart.properties(width=190, height=120))
+    return _finish(chart.properties(width=224, height=120))

@@ -37,8 +37,8 @@ class Plot(NamedTuple):
     at: float
     low: float | None
     high: float | None
-    floor: float | None
-    floor_mean: float | None
+    band: tuple[float, float] | None
+    """Where it starts and how wide it is: what no disparity looks like."""
     guide: float | None
     """Where the reference stands."""
     outside: str
@@ -260,7 +260,9 @@ def _hint(m: Measurement) -> str:
     if m.corrected is not None and math.isfinite(m.corrected):
         parts.append(f"bias-corrected {fixed(m.corrected, digits)}")
     if m.floor_p95 is not None and m.floor_mean is not None:
-        floor = f"by chance {fixed(m.floor_mean, digits)}, 95 % under {fixed(m.floor_p95, digits)}"
+        beyond = "above" if m.floor_p95 < m.floor_mean else "under"
+        level = f"95 % {beyond} {fixed(m.floor_p95, digits)}"
+        floor = f"by chance {fixed(m.floor_mean, digits)}, {level}"
         parts.append(floor)
     return "; ".join([*parts, f"n = {m.n:,}"])
 
@@ -273,10 +275,19 @@ def _plot(sheet: Sheet, m: Measurement, column: Column) -> Plot:
         at=scale.place(m.value) or 0.0,
         low=None if outside else scale.place(m.low),
         high=None if outside else scale.place(m.high),
-        floor=scale.place(m.floor_p95),
-        floor_mean=scale.place(m.floor_mean),
+        band=_band(m, column),
         guide=scale.place(reference.value) if reference is not None else None,
         outside=outside,
+    )
+
+
+def _band(m: Measurement, column: Column) -> tuple[float, float] | None:
+    """Return the noise floor: from the level that chance rarely passes to the harmless end."""
+    level = column.scale.place(m.floor_p95)
+    if level is None:
+        return None
+    return (
+        (level, round(100 - level, 2)) if column.direction.startswith("higher") else (0.0, level)
     )
 
 

@@ -32,7 +32,7 @@ def learning_curves(sheet: Sheet, canvas: Canvas) -> Section | None:
             alternative=f"Training loss of {head['title']} over the budget, a line a seed.",
             **head,
         )
-        for label, head in heads(sheet).items()
+        for label, head in ((label, heads(sheet)[label]) for label in drawn(sheet))
         if any(c.strategy == label for c in cells)
     )
     return Section("", figures, (), limits(sheet))

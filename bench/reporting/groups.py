@@ -34,7 +34,7 @@ def _group_section(sheet: Sheet, canvas: Canvas, attribute: str) -> Section:
     every = sheet.groups(attribute)
     shown = sorted(every[:GROUPS])
     audit = [m for m in sheet.means.values() if m.attribute == attribute and m.group in every]
-    columns = tuple(dict.fromkeys(m.metric for m in audit))
+    columns = tuple(dict.fromkeys(m.metric for m in audit if m.metric != "n"))
     metrics = tuple(metric for metric in RATES if metric in columns)
     if not metrics:
         return Section(attribute)

@@ -46,6 +46,7 @@ def _context(sheet: Sheet, old: Sheet | None, canvas: Canvas) -> dict[str, Any]:
         "reference": plain(sheet.reference) if sheet.reference else "",
         "comparison": comparison(sheet),
         "contrasts": tables.contrasts(sheet),
+        "group_contrasts": tables.contrasts(sheet, within_groups=True),
         "every_metric": tables.every_metric(sheet),
         "baseline": tables.old_beside_new(sheet, old) if old else None,
         "trade_offs": trade_off.trade_offs(sheet, canvas),

@@ -40,8 +40,7 @@ def _reliability(sheet: Sheet, canvas: Canvas, attribute: str, chosen: Bins) -> 
             "what happened, before and after temperature scaling.",
             **head,
         )
-        for label, head in heads(sheet).items()
-        if label in chosen
+        for label, head in ((label, heads(sheet)[label]) for label in chosen)
     )
     grids = () if attribute else (_calibration_table(sheet), _bin_table(chosen))
     return Section(attribute, figures, grids, limits(sheet))

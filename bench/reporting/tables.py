@@ -12,6 +12,7 @@ from bench.reporting.wording import (
     decimals,
     fixed,
     interval,
+    listed,
     metric_words,
     plain,
     quantity,
@@ -19,9 +20,13 @@ from bench.reporting.wording import (
 from bench.schema import Contrast
 
 
-def contrasts(sheet: Sheet) -> Grid:
-    """Return every contrast with the reference, those of the whole set and the gaps first."""
-    found = sorted(sheet.against.values(), key=lambda c: c.group not in ("", "gap"))
+def contrasts(sheet: Sheet, *, within_groups: bool = False) -> Grid:
+    """Return the contrasts with the reference: of the whole set and the gaps, or within groups.
+
+    Those of the declared family come first.
+    """
+    found = [c for c in sheet.against.values() if (c.group not in ("", "gap")) == within_groups]
+    found.sort(key=lambda c: c.p_adjusted is None)
     rows = tuple(_contrast_row(c) for c in found)
     reasons = dict.fromkeys(c.undefined for c in found if c.undefined)
     columns = (
@@ -100,17 +105,22 @@ def old_beside_new(sheet: Sheet, old: Sheet) -> Grid:
 
 
 def left_out(sheet: Sheet) -> Grid | None:
-    """Return the groups that take no part in gaps, and why."""
+    """Return the groups that take no part in gaps, and why; one reason's metrics in one row."""
+    found: dict[tuple[str, str, int, str], list[str]] = {}
+    for x in sheet.results.left_out:
+        reason, _, metric = x.reason.partition(": left out of ")
+        found.setdefault((x.attribute, x.group, x.n, reason), []).append(metric_words(metric))
     rows = tuple(
         (
-            Text(plain(x.attribute), name=True),
-            Text(plain(x.group), name=True),
-            Text(f"{x.n:,}", number=True),
-            Text(x.reason),
+            Text(plain(attribute), name=True),
+            Text(plain(group), name=True),
+            Text(f"{n:,}", number=True),
+            Text(reason),
+            Text(listed(sorted(set(metrics) - {""})) or "every gap"),
         )
-        for x in sheet.results.left_out
+        for (attribute, group, n, reason), metrics in found.items()
     )
-    return Grid(("attribute", "group", "n", "reason"), rows) if rows else None
+    return Grid(("attribute", "group", "n", "reason", "left out of"), rows) if rows else None
 
 
 SPENT = (

@@ -20,7 +20,7 @@ Pairs = dict[str, tuple[Measurement, Measurement]]
 Box = tuple[float, float, float, float]
 """Left, right, bottom, top in pixels."""
 
-WIDTH, HEIGHT = 760, 340
+WIDTH, HEIGHT = 860, 360
 """Of the chart, in pixels."""
 
 
@@ -60,7 +60,7 @@ def _trade_off(sheet: Sheet, canvas: Canvas, known: Pairs, words: tuple[str, str
     rows += _floor(sheet, near)
     figure = canvas.draw(
         f"trade-off-{canvas.drawn}",
-        charts.trade_off(words[0], words[1], x, top),
+        charts.trade_off(words, x, top, (WIDTH, HEIGHT)),
         rows,
         title="",
         alternative=f"{words[0]} against {words[1]} for {len(inside)} strategies; "
