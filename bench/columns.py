@@ -1,0 +1,168 @@
+"""Columns of a table as categories, ids, numbers or vectors; a bad value is named by its row."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NamedTuple, NoReturn
+
+import numpy as np
+import pyarrow as pa
+from pyarrow import compute
+
+from bench.schema import Array, BadInputError
+
+pc: Any = compute  # the published stubs lag behind it
+Column = Any  # a pyarrow array
+
+_LONGEST_SHOWN = 60  # characters of a value in a message
+_LONGEST_FIXED = 64  # characters; a column with longer strings keeps them as objects
+_COLUMNS_SHOWN = 20
+_NUMBER = r"^([+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?|nan|NaN|[+-]?(inf|Inf))$"
+
+
+class Categories(NamedTuple):
+    """A column of repeating values."""
+
+    code: Array  # (n,) int64, index into `values`; -1 where the value is missing
+    values: tuple[str, ...]
+
+    @property
+    def strings(self) -> Array:
+        """The column as strings, "" where the value is missing; (n,)."""
+        fixed = max(map(len, self.values), default=0) <= _LONGEST_FIXED
+        named: Array = np.array([*self.values, ""], str if fixed else object)[self.code]
+        return named
+
+
+def check(path: Path, present: Sequence[str], wanted: Sequence[str]) -> None:
+    """Refuse a table that lacks a wanted column, or holds it twice."""
+    for name in wanted:
+        if name not in present:
+            known = ", ".join(map(repr, present[:_COLUMNS_SHOWN]))
+            more = ", …" if len(present) > _COLUMNS_SHOWN else ""
+            raise BadInputError(f"{path}: no column {name!r}; there are: {known}{more}")
+        if list(present).count(name) > 1:
+            raise BadInputError(f"{path}: column {name!r} occurs twice; rename one")
+
+
+@dataclass(frozen=True)
+class Source:
+    """A table and where it was read from, so that a message can say so; rows count from 1."""
+
+    path: Path
+    table: pa.Table
+
+    def refuse(self, column: str, index: int, reason: str, *, value: object = None) -> NoReturn:
+        """Refuse what row `index` (from 0) holds in a column."""
+        said = "" if value is None else f" = {_shown(value)}"
+        raise BadInputError(f"{self.path}: column {column!r}, row {index + 1}{said}: {reason}")
+
+    def strings(self, column: str) -> Column:
+        """Return a column as strings, null where it says nothing; (n,)."""
+        return self._written(column, self.table[column].combine_chunks())
+
+    def categories(self, column: str) -> Categories:
+        """Return a column of repeating values; spaces around one and a final ".0" do not count."""
+        encoded = pc.dictionary_encode(pc.utf8_trim_whitespace(self.strings(column)))
+        written = [_plain(value) for value in encoded.dictionary.to_pylist()]
+        values = tuple(dict.fromkeys(written))
+        place = {value: number for number, value in enumerate(values)}
+        renumber = np.array([*(place[value] for value in written), -1], np.int64)
+        return Categories(renumber[pc.fill_null(encoded.indices, -1).to_numpy()], values)
+
+    def identifiers(self, column: str) -> Array:
+        """Return a column in which every value is given, and none twice; (n,) str."""
+        found = self.strings(column)
+        if found.null_count:
+            self.refuse(column, _first(pc.is_null(found)), "no id; give every row one")
+        if pc.count_distinct(found).as_py() < len(found):
+            code = pc.dictionary_encode(found).indices.to_numpy()
+            first = np.unique(code, return_index=True)[1]
+            again = int(np.setdiff1d(np.arange(len(code)), first)[0])
+            same = f"row {first[code[again]] + 1} has this id too; ids must differ"
+            self.refuse(column, again, same, value=found[again].as_py())
+        written: Array = found.to_numpy(zero_copy_only=False)
+        longest = pc.max(pc.utf8_length(found)).as_py()
+        return written if longest > _LONGEST_FIXED else written.astype(str)
+
+    def numbers(self, column: str) -> Array:
+        """Return a column in which every value is a number; (n,) float64."""
+        return self._numbers(column, self.table[column].combine_chunks(), width=1)
+
+    def vectors(self, column: str) -> Array:
+        """Return a column of equally long vectors: lists, or text such as "[0.2, 0.8]"; (n, C)."""
+        found = self.table[column].combine_chunks()
+        if not _is_list(found.type):
+            text = pc.replace_substring_regex(self.strings(column), r"^\s*[\[(]\s*", "")
+            text = pc.replace_substring_regex(text, r"\s*[\])]\s*$", "")
+            found = pc.split_pattern_regex(text, r"[\s,;]+")
+        length = pc.fill_null(pc.list_value_length(found), 0).to_numpy()
+        width = int(length[0])
+        if (length != width).any():
+            index = int((length != width).argmax())
+            self.refuse(column, index, f"{length[index]} numbers where row 1 has {width}")
+        return self._numbers(column, pc.list_flatten(found), width=width).reshape(-1, width)
+
+    def holds_vectors(self, column: str) -> bool:
+        """Say whether a column holds vectors, by its type or its first value."""
+        if _is_list(self.table[column].type):
+            return True
+        return bool(re.match(r"\s*[\[(]", self.strings(column)[0].as_py() or ""))
+
+    def _written(self, column: str, found: Column) -> Column:
+        if pa.types.is_floating(found.type):
+            found = pc.if_else(pc.is_nan(found), None, found)
+        try:
+            written = pc.cast(found, pa.large_string())
+        except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
+            raise BadInputError(
+                f"{self.path}: column {column!r} holds {str(found.type)[:_LONGEST_SHOWN]}, "
+                "not one text or number a row"
+            ) from None
+        return pc.if_else(pc.equal(pc.utf8_trim_whitespace(written), ""), None, written)
+
+    def _numbers(self, column: str, found: Column, *, width: int) -> Array:
+        """Return numbers, `width` of them a row."""
+        if not (pa.types.is_integer(found.type) or pa.types.is_floating(found.type)):
+            found = self._parsed(column, found, width=width)
+        if found.null_count:
+            index = _first(pc.is_null(found)) // width
+            self.refuse(column, index, "missing; give every row a number")
+        number: Array = pc.cast(found, pa.float64()).to_numpy()
+        if np.isnan(number).any():
+            self.refuse(column, int(np.isnan(number).argmax()) // width, "not a number (NaN)")
+        return number
+
+    def _parsed(self, column: str, found: Column, *, width: int) -> Column:
+        written = pc.utf8_trim_whitespace(self._written(column, found))
+        try:
+            return pc.cast(written, pa.float64())
+        except pa.ArrowInvalid:
+            good = pc.fill_null(pc.match_substring_regex(written, _NUMBER), True)
+            index = _first(pc.invert(good))
+            value = written[index].as_py()
+            comma = re.fullmatch(_NUMBER, value.replace(",", "."))
+            reason = "a decimal comma; write a point" if comma else "not a number"
+            self.refuse(column, index // width, reason, value=value)
+
+
+def _is_list(kind: pa.DataType) -> bool:
+    return (
+        pa.types.is_list(kind) or pa.types.is_large_list(kind) or pa.types.is_fixed_size_list(kind)
+    )
+
+
+def _first(mask: Column) -> int:
+    """Return the index of the first true value."""
+    return int(pc.index(mask, True).as_py())
+
+
+def _plain(value: str) -> str:
+    """Return 1.0 as 1: integers become floats in a column where one is missing."""
+    return value.split(".")[0] if re.fullmatch(r"[+-]?\d+\.0+", value) else value
+
+
+def _shown(value: object) -> str:
+    shown = repr(value)
+    return shown if len(shown) <= _LONGEST_SHOWN else f"{shown[:_LONGEST_SHOWN]}…"
