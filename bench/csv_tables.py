@@ -32,7 +32,7 @@ def read(path: Path, columns: list[str]) -> pa.Table:
     typed.check(path, header, columns)
     try:
         return _parse(path, columns, delimiter)
-    except pa.ArrowInvalid:
+    except pa.ArrowException:
         raise BadInputError(f"{path}: {_fault(path, header, columns, delimiter)}") from None
 
 
@@ -104,7 +104,7 @@ def _header(path: Path) -> tuple[list[str], str]:
     with path.open("rb") as file:
         start = file.readline(_BLOCK_BYTES)
     try:
-        line = start.decode("utf-8-sig").splitlines()[0]
+        line = re.split(r"[\r\n]", start.decode("utf-8-sig"), maxsplit=1)[0]
     except UnicodeDecodeError:
         raise BadInputError(f"{path}: the header is not UTF-8; {TO_UTF8}") from None
     outside_quotes = re.sub(r'"[^"]*"', "", line)

@@ -66,7 +66,7 @@ def _read_json(path: Path, columns: list[str]) -> pa.Table:
     _check_lines(path)
     try:
         table = pj.read_json(path)
-    except pa.ArrowInvalid:
+    except pa.ArrowException:
         raise BadInputError(f"{path}: {_fault(path)}") from None
     typed.check(path, table.column_names, columns)
     return table.select(columns)
@@ -89,7 +89,7 @@ def _fault(path: Path) -> str:
     block = min(path.stat().st_size + 1, _LARGEST_BLOCK)
     try:
         pj.read_json(path, read_options=pj.ReadOptions(use_threads=False, block_size=block))
-    except pa.ArrowInvalid as error:
+    except pa.ArrowException as error:
         found = re.search(r"(.*) in row (\d+)$", str(error), re.DOTALL)
         if found:
             reason = " ".join(found[1].removeprefix("JSON parse error: ").split())
