@@ -51,6 +51,11 @@ def binned(grouping: Grouping, bins: Array, said: Array, happened: Array) -> Tab
     return Table(grouping.code, bins, (grouping.size, BINS), values)
 
 
+def residuals(grouping: Grouping, bins: Array, said: Array, happened: Array) -> Table:
+    """Return the (group × bin) table of residuals alone."""
+    return Table(grouping.code, bins, (grouping.size, BINS), (said - happened)[:, None])
+
+
 def expected_error(sums: Array) -> Array:
     """Return sum over bins of share × |mean residual| (n_groups, draws)."""
     return ratio(np.abs(sums[:, :, 0]).sum(axis=1), sums[:, :, 2].sum(axis=1))

@@ -70,12 +70,15 @@ def _without_disparity(sample: Sample, grouping: Grouping, rank: Array) -> Array
     positive = sample.label == 1
     whole = roc_area(rank, positive, ~positive)
     excess = whole.influence * np.where(positive, positive.sum(), (~positive).sum())
-    values = np.column_stack([excess, np.ones(sample.n)])
-    table = Table(grouping.code, positive.astype(np.int64), (grouping.size, 2), values)
+    cell = positive.astype(np.int64)
+    table = Table(grouping.code, cell, (grouping.size, 2), excess[:, None])
+    size = np.bincount(table.flat, minlength=2 * grouping.size).reshape(-1, 2, 1)
 
     def areas(sums: Array) -> Array:
-        inside = ratio(sums[:, :, 0], sums[:, :, 1])
-        outside = ratio(*np.moveaxis(sums.sum(axis=0) - sums, 2, 0))
+        total = sums[:, :, 0]
+        inside = ratio(total, np.broadcast_to(size, total.shape))
+        rest = np.broadcast_to(size.sum(axis=0) - size, total.shape)
+        outside = ratio(total.sum(axis=0) - total, rest)
         subgroup = inside[:, 1] + inside[:, 0]
         bpsn, bnsp = outside[:, 1] + inside[:, 0], inside[:, 1] + outside[:, 0]
         return (whole.value + np.stack([subgroup, bpsn, bnsp]))[:, : len(grouping.names)]

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from bench.binning import binned, equal_width, expected_error
+from bench.binning import binned, equal_width, expected_error, residuals
 from bench.gaps import GroupRate
 from bench.grouping import Grouping
 from bench.rates import (
@@ -60,11 +60,13 @@ def calibration_errors(
     values: list[Array] = []
     floors: list[Array] = []
     for c in classes:
-        positive = sample.label == c
-        tables = [binned(grouping, equal_width(p[:, c]), p[:, c], positive) for p in probabilities]
+        rows = [
+            (grouping, equal_width(p[:, c]), p[:, c], sample.label == c) for p in probabilities
+        ]
+        tables = [binned(*row) for row in rows]
         values.append(_over_seeds(sample, grouping, tables, lambda s: expected_error(s)[None]))
-        floor = _floors(sample, grouping, tables, lambda s: expected_error(s)[None])
-        floors += [] if floor is None else [floor]
+        if len(grouping.names) > 1:
+            floors.append(_error_floors(sample, grouping, [residuals(*row) for row in rows]))
     size = np.bincount(grouping.code, minlength=grouping.size)[: len(grouping.names)]
     return GroupRate(
         name="positive_calibration_error" if sample.binary else "classwise_calibration_error",
@@ -92,6 +94,17 @@ def _floors(
     if size <= 1:
         return None
     drawn = [sample.permuted(t, grouping, lambda s: statistic(s)[:, :size]) for t in tables]
+    return np.stack(drawn, axis=2)
+
+
+def _error_floors(sample: Sample, grouping: Grouping, tables: Sequence[Table]) -> Array:
+    """Return the floors of `expected_error` from residuals: a group's size never changes."""
+    size = np.bincount(grouping.code, minlength=grouping.size)[: len(grouping.names), None]
+
+    def error(residuals: Array) -> Array:
+        return np.asarray(np.abs(residuals[: len(size), :, 0]).sum(axis=1) / size)[None]
+
+    drawn = [sample.permuted(table, grouping, error) for table in tables]
     return np.stack(drawn, axis=2)
 
 

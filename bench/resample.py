@@ -22,8 +22,10 @@ ROWS = 20_000
 BLOCKS = 5_000
 PATTERNS = 2_048
 """Up to this many distinct (groups, label, predictions) the counts themselves are drawn."""
-CHUNK = 4_000_000
-DENSE = 0.05
+CHUNK = 500_000
+BLOCKED = 16_000_000
+"""Numbers up to which sums by block are held dense."""
+DENSE = 0.15
 """Share of non-zero entries above which a dense product is the faster one."""
 
 Statistic = Callable[[Array], Array]
@@ -46,24 +48,39 @@ class Table(NamedTuple):
         """Index of each row's (group, cell)."""
         return np.asarray(self.group * self.shape[1] + self.cell)
 
+    @property
+    def columns(self) -> Array:
+        """What each row adds to the sums of its cell (n_values, n)."""
+        return np.ones((1, len(self.cell))) if self.values is None else self.values.T
+
+    @property
+    def observed(self) -> Array:
+        """The sums of the sample as it is (n_groups, n_cells, n_values, 1)."""
+        size = self.shape[0] * self.shape[1]
+        sums = [np.bincount(self.flat, column, size) for column in self.columns]
+        return np.stack(sums, axis=-1).reshape(*self.shape, -1, 1)
+
 
 class Units(NamedTuple):
     """What is drawn: rows, blocks of rows, or patterns that many rows share."""
 
     of_row: Array  # (n,) int64, the unit of each row
     size: Array  # (n_units,) rows that one drawn unit stands for its mean of
-    drawn: Array  # (n_units, 1 + replicates): column 0 is the sample as it is
+    drawn: Array  # (n_units, replicates): how often each is drawn
 
     def sums(self, table: Table) -> "Array | sparse.csr_array":
-        """Return what a drawn unit adds to each sum: (n_groups * n_cells * n_values, n_units)."""
-        values = np.ones((len(table.cell), 1)) if table.values is None else table.values
-        values = values / self.size[self.of_row, None]
+        """Return what a drawn unit adds to each sum: (n_groups * n_cells * n_values, n_units).
+
+        In single precision, whose error is far below that of resampling.
+        """
+        values = (table.columns.T / self.size[self.of_row, None]).astype(np.float32)
         n_values, n_units = values.shape[1], len(self.size)
         shape = (table.shape[0] * table.shape[1] * n_values, n_units)
-        if n_units < len(values) and shape[0] * shape[1] <= 4 * CHUNK:
+        if n_units < len(values) and shape[0] * shape[1] <= BLOCKED:
             at = table.flat * n_units + self.of_row
             sums = [np.bincount(at, column, shape[0] * n_units // n_values) for column in values.T]
-            return np.stack([s.reshape(-1, n_units) for s in sums], axis=1).reshape(shape)
+            summed = np.stack([s.reshape(-1, n_units) for s in sums], axis=1)
+            return summed.reshape(shape).astype(np.float32)
         index = table.flat[:, None] * n_values + np.arange(n_values)
         unit = np.repeat(self.of_row, n_values)
         matrix = sparse.csr_array((values.ravel(), (index.ravel(), unit)), shape)
@@ -119,13 +136,11 @@ class Sample:
         """
         units = self._counts if table.counted else self._rows
         sums = units.sums(table)
-        return np.concatenate(
-            [
-                statistic((sums @ drawn).reshape(*table.shape, -1, drawn.shape[1]))
-                for drawn in _chunks(units, sums.shape[0])
-            ],
-            axis=-1,
-        )
+        drawn = [
+            statistic((sums @ chunk).reshape(*table.shape, -1, chunk.shape[1]))
+            for chunk in _chunks(units, sums.shape[0])
+        ]
+        return np.concatenate([statistic(table.observed), *drawn], axis=-1, dtype=np.float64)
 
     def linearised(self, smooth: Iterable[tuple[float, Array]]) -> Array:
         """Return (m, 1 + replicates) draws of m smooth statistics: (value, influence (n,)) each.
@@ -139,9 +154,10 @@ class Sample:
         for number, moves in smooth:
             value.append(number)
             influence.append(np.bincount(units.of_row, moves, len(units.size)))
-        matrix = np.array(influence)
-        drawn = [matrix @ chunk for chunk in _chunks(units, len(matrix))]
-        return np.asarray(np.array(value)[:, None] + np.concatenate(drawn, axis=1))
+        matrix = np.array(influence, dtype=np.float32)
+        moved = np.concatenate([matrix @ chunk for chunk in _chunks(units, len(matrix))], axis=1)
+        values = np.array(value)[:, None]
+        return np.concatenate([values, values + moved], axis=1)
 
     def permuted(self, table: Table, grouping: Grouping, statistic: Statistic) -> Array:
         """Return a statistic (..., replicates) with groups permuted within label: no disparity.
@@ -176,7 +192,7 @@ class Sample:
 
     def _normal_limit(self, table: Table) -> Array:
         rng = np.random.default_rng([self.settings.seed, 1])
-        values = np.ones((self.n, 1)) if table.values is None else table.values
+        values = table.columns.T
         total = np.zeros(
             (table.shape[0], table.shape[1] * values.shape[1], self.settings.replicates)
         )
@@ -190,10 +206,10 @@ class Sample:
 
 
 def _chunks(units: Units, n_sums: int) -> Iterator[Array]:
-    """Yield the draws (n_units, width) as float64, a bounded number at a time."""
+    """Yield the draws (n_units, width) in single precision, a bounded number at a time."""
     step = max(1, CHUNK // max(n_sums, len(units.size)))
     for start in range(0, units.drawn.shape[1], step):
-        yield units.drawn[:, start : start + step].astype(np.float64)
+        yield units.drawn[:, start : start + step].astype(np.float32)
 
 
 def _check_same_examples(evidence: Sequence[Evidence]) -> None:
@@ -222,10 +238,10 @@ def _row_units(n: int, replicates: int, rng: np.random.Generator) -> Units:
     """Draw rows, or blocks of rows, with replacement."""
     units = n if n <= ROWS else BLOCKS
     of_row = np.arange(n) if n <= ROWS else rng.permutation(n) % BLOCKS
-    drawn = np.ones((units, 1 + replicates), dtype=np.uint8)
+    drawn = np.empty((units, replicates), dtype=np.uint8)
     step = max(1, CHUNK // units)
-    for start in range(1, 1 + replicates, step):
-        width = min(step, 1 + replicates - start)
+    for start in range(0, replicates, step):
+        width = min(step, replicates - start)
         chosen = rng.integers(0, units, size=(width, units)) + units * np.arange(width)[:, None]
         count = np.bincount(chosen.ravel(), minlength=width * units).reshape(width, units)
         drawn[:, start : start + width] = count.T
@@ -249,7 +265,7 @@ def _count_units(pattern: Array, replicates: int, rng: np.random.Generator) -> U
     """Draw how often each pattern appears: multinomial, exactly the bootstrap of the rows."""
     size = np.bincount(pattern).astype(np.float64)
     drawn = rng.multinomial(len(pattern), size / len(pattern), size=replicates)
-    return Units(pattern, size, np.column_stack([size, drawn.T]))
+    return Units(pattern, size, drawn.T.astype(np.float32))
 
 
 def _tally(table: Table, codes: Array) -> Array:
@@ -257,16 +273,10 @@ def _tally(table: Table, codes: Array) -> Array:
     n_flat = table.shape[0] * table.shape[1]
     index = codes.astype(np.int64) * table.shape[1] + table.cell
     index = (index + n_flat * np.arange(len(codes))[:, None]).ravel()
-    columns = [None] if table.values is None else list(table.values.T)
-    sums = [
-        np.bincount(
-            index,
-            weights=None if column is None else np.tile(column, len(codes)),
-            minlength=n_flat * len(codes),
-        ).reshape(len(codes), *table.shape)
-        for column in columns
-    ]
-    return np.moveaxis(np.array(sums, dtype=np.float64), (0, 1), (2, 3))
+    weights = [None] if table.values is None else [np.tile(c, len(codes)) for c in table.columns]
+    sums = [np.bincount(index, column, n_flat * len(codes)) for column in weights]
+    tally = np.array(sums, dtype=np.float64).reshape(len(sums), len(codes), *table.shape)
+    return np.moveaxis(tally, (0, 1), (2, 3))
 
 
 def _moments(cell: Array, n_cells: int, values: Array) -> tuple[Array, Array]:

@@ -20,7 +20,7 @@ from bench.binning import (
 from bench.grouping import Grouping
 from bench.intervals import Estimate, Family, interval, nothing
 from bench.rates import keep_observed, ratio
-from bench.resample import Sample, Table
+from bench.resample import Sample
 from bench.schema import Array, Evidence, Metric, ReliabilityBin
 from bench.scores import NO_PROBABILITIES, brier, means
 from bench.smoothing import smooth_error
@@ -131,13 +131,14 @@ _BINARY = frozenset(
 
 def estimates(evidence: Evidence, sample: Sample) -> Iterator[Estimate]:
     """Yield every metric, whole set and by group, before and after temperature scaling."""
-    yield _temperature(evidence)
+    temperature = _temperature(evidence)
+    yield temperature
     if evidence.test[0].probability is None:
         other = {"classwise_calibration_error"} if sample.binary else _BINARY
         for metric in (m for m in METRICS if m not in other and m != "temperature"):
             values = nothing(len(evidence.test))
             yield Estimate(metric=metric, values=values, n=sample.n, undefined=NO_PROBABILITIES)
-    for posthoc, probabilities in _stated(evidence).items():
+    for posthoc, probabilities in _stated(evidence, temperature).items():
         for grouping in (sample.everyone, *sample.groupings):
             by_seed = [_measured(sample, grouping, p) for p in probabilities]
             for metric in by_seed[0]:
@@ -169,11 +170,10 @@ def _unfitted(evidence: Evidence, reason: str) -> Estimate:
     return Estimate(metric="temperature", values=values, n=0, family="point", undefined=reason)
 
 
-def _stated(evidence: Evidence) -> dict[str, list[Array]]:
+def _stated(evidence: Evidence, temperature: Estimate) -> dict[str, list[Array]]:
     """Return posthoc -> the probabilities (n, n_classes) of each seed."""
     before = [p.probability for p in evidence.test if p.probability is not None]
     stated = {"": before} if before else {}
-    temperature = _temperature(evidence)
     if before and not temperature.undefined:
         both = zip(before, temperature.theta, strict=True)
         stated["temperature"] = [scaled(p, t) for p, t in both]
@@ -235,14 +235,14 @@ def _multiclass(sample: Sample, grouping: Grouping, probability: Array) -> dict[
 
 def reliability(evidence: Evidence, sample: Sample) -> Iterator[ReliabilityBin]:
     """Yield the points of the reliability diagrams; an empty bin has none."""
-    for posthoc, probabilities in _stated(evidence).items():
+    for posthoc, probabilities in _stated(evidence, _temperature(evidence)).items():
         for grouping in (sample.everyone, *sample.groupings):
             tables = [
                 binned(grouping, equal_width(said), said, happened)
                 for said, happened in (_diagram(sample, p) for p in probabilities)
             ]
             observed = np.stack([sample.bootstrap(table, _observed) for table in tables])
-            sums = np.stack([_sums(table) for table in tables])
+            sums = np.stack([table.observed[..., 0] for table in tables])
             for g, b in np.argwhere(sums[:, :, :, 2].sum(axis=0)[: len(grouping.names)]):
                 point = _point(sums[:, g, b], observed[:, g, b], int(b))
                 yield point._replace(
@@ -256,14 +256,6 @@ def reliability(evidence: Evidence, sample: Sample) -> Iterator[ReliabilityBin]:
 def _observed(sums: Array) -> Array:
     """Return the share that happened in each bin (n_groups, BINS, draws)."""
     return keep_observed(ratio(sums[:, :, 1], sums[:, :, 2]))
-
-
-def _sums(table: Table) -> Array:
-    """Return the sample's own sums (n_groups, BINS, n_values)."""
-    columns = np.ones((1, len(table.cell))) if table.values is None else table.values.T
-    size = table.shape[0] * table.shape[1]
-    sums = [np.bincount(table.flat, weights=c, minlength=size) for c in columns]
-    return np.stack(sums, axis=-1).reshape(*table.shape, -1)
 
 
 def _point(sums: Array, observed: Array, index: int) -> ReliabilityBin:
