@@ -97,7 +97,8 @@ def tokenizer(model: ModelChoice) -> tuple[Tokenizer, int, bool]:
         raise BadInputError(f"model.max_tokens = {model.max_tokens}: the model reads {limit}")
     pads = (found.pad_token_id, found.eos_token_id, found.unk_token_id, 0)
     pad = next(token for token in pads if token is not None)
-    return found.backend_tokenizer, int(pad), "token_type_ids" in found.model_input_names
+    reads_segments = getattr(config, "type_vocab_size", 0) > 1
+    return found.backend_tokenizer, int(pad), reads_segments
 
 
 def load(
