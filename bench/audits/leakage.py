@@ -1,0 +1,151 @@
+"""Leakage: how much of the group a linear probe reads from what the classification head reads."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from bench.grouping import INTERSECTION, Grouping
+from bench.intervals import Estimate, nothing
+from bench.rates import keep_observed, ratio
+from bench.resample import Sample, Table
+from bench.schema import Array, Evidence, Metric
+
+FOLDS = 5
+MOST_ROWS = 20_000
+"""Above this many rows a random subset of them is probed."""
+_REFERENCE = "Elazar & Goldberg (2018), EMNLP; Ravfogel et al. (2020), ACL"
+_FAULT = "High leakage where the text itself names the group is no fault of the model."
+_PROBE = f"{FOLDS}-fold cross-validated logistic regression (L2, C = 1) on standardised vectors"
+METRICS = {
+    "probe_balanced_accuracy": Metric(
+        better="lower",
+        low=0,
+        high=1,
+        reference=_REFERENCE,
+        definition=(
+            f"Mean over groups of the share that the probe names right: {_PROBE}; overall, and "
+            f"among the examples of each label, where it limits equalized odds. {_FAULT}"
+        ),
+    ),
+    "probe_majority": Metric(
+        better="neither",
+        low=0,
+        high=1,
+        reference=_REFERENCE,
+        definition="Balanced accuracy of always naming one group: 1 / number of groups.",
+    ),
+    "leakage": Metric(
+        better="lower",
+        low=-1,
+        high=1,
+        reference=_REFERENCE,
+        definition=f"(probe - majority) / (1 - majority): 0 nothing, 1 everything. {_FAULT}",
+    ),
+}
+
+
+def estimates(evidence: Evidence, sample: Sample) -> Iterator[Estimate]:
+    """Yield each attribute's leakage, overall and within each label.
+
+    The interval is of the test examples and seeds with the probe's answers as they are: the
+    probe itself is not fitted anew.
+    """
+    hidden = [p.hidden for p in evidence.test if p.hidden is not None]
+    for grouping in sample.groupings:
+        for label, rows in _strata(sample, grouping):
+            where = (
+                grouping.attribute if label == "" else f"{grouping.attribute}{INTERSECTION}label"
+            )
+            if len(hidden) < len(evidence.test):
+                yield from _undefined(where, label, len(evidence.test), "no hidden vectors")
+            elif _smallest(grouping.code[rows]) < FOLDS:
+                yield from _undefined(where, label, len(hidden), f"fewer than {FOLDS} of a group")
+            else:
+                yield from _probed(sample, grouping, hidden, (where, label, rows))
+
+
+def _strata(sample: Sample, grouping: Grouping) -> Iterator[tuple[str, Array]]:
+    """Yield the rows in groups of sufficient size: all of them, then label by label."""
+    rng = np.random.default_rng([sample.settings.seed, 3])
+    rows = np.flatnonzero(grouping.code < len(grouping.names))
+    if len(grouping.names) > 1:
+        rows = np.sort(rng.permutation(rows)[:MOST_ROWS])
+        yield "", rows
+        for index, name in enumerate(sample.classes):
+            yield name, rows[sample.label[rows] == index]
+
+
+def _smallest(code: Array) -> int:
+    count = np.bincount(code)
+    return int(count[count > 0].min()) if (count > 0).sum() > 1 else 0
+
+
+def _undefined(attribute: str, group: str, n_seeds: int, reason: str) -> Iterator[Estimate]:
+    for metric in METRICS:
+        yield Estimate(
+            metric=metric,
+            attribute=attribute,
+            group=group,
+            values=nothing(n_seeds),
+            n=0,
+            undefined=reason,
+        )
+
+
+def _probed(
+    sample: Sample,
+    grouping: Grouping,
+    hidden: Sequence[Array],
+    stratum: tuple[str, str, Array],
+) -> Iterator[Estimate]:
+    attribute, group, rows = stratum
+    code = grouping.code[rows]
+    majority = 1 / len(np.unique(code))
+    right = [_probe(vectors[rows], code, sample.settings.seed) == code for vectors in hidden]
+    values = np.stack([_balanced(sample, grouping, rows, hit) for hit in right])
+    probe = Estimate(
+        metric="probe_balanced_accuracy",
+        attribute=attribute,
+        group=group,
+        values=values,
+        n=len(rows),
+        family="rate",
+    )
+    yield probe
+    yield replace(
+        probe,
+        metric="probe_majority",
+        values=np.full((len(hidden), 1), majority),
+        family="point",
+    )
+    yield replace(
+        probe, metric="leakage", values=(values - majority) / (1 - majority), family="mean"
+    )
+
+
+def _probe(vectors: Array, code: Array, seed: int) -> Array:
+    """Return the group that the probe names for each row, from folds that do not hold the row."""
+    # imported here, for they take longer than the rest of a small audit
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.model_selection import StratifiedKFold, cross_val_predict
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import StandardScaler
+
+    probe = make_pipeline(StandardScaler(), LogisticRegression(C=1.0, tol=1e-2, max_iter=1000))
+    folds = StratifiedKFold(FOLDS, shuffle=True, random_state=seed)
+    return np.asarray(cross_val_predict(probe, vectors, code, cv=folds))
+
+
+def _balanced(sample: Sample, grouping: Grouping, rows: Array, right: Array) -> Array:
+    """Return the mean over groups of the share named right (1 + replicates,)."""
+    values = np.zeros((sample.n, 2))
+    values[rows] = np.column_stack([right, np.ones(len(rows))])
+    table = Table(grouping.code, np.zeros(sample.n, np.int64), (grouping.size, 1), values)
+    present = np.unique(grouping.code[rows])
+
+    def balanced(sums: Array) -> Array:
+        shares = ratio(sums[present, 0, 0], sums[present, 0, 1])
+        return np.asarray(shares.mean(axis=0))
+
+    return keep_observed(sample.bootstrap(table, balanced))
