@@ -176,6 +176,12 @@ class AuditSettings:
     """Attributes whose combinations are audited as groups."""
     seed: int = 0
     """Seed of the bootstrap, not of a training run."""
+    only: tuple[str, ...] = ()
+    """Metrics that somebody will read, all when empty: an audit need not measure the others."""
+
+    def wants(self, *metrics: str) -> bool:
+        """Whether anybody will read one of these metrics."""
+        return not self.only or not set(metrics).isdisjoint(self.only)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,6 +1,6 @@
 """Calibration: whether a stated probability means what it says, overall and in every group."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 
 import numpy as np
 
@@ -118,14 +118,12 @@ FAMILY: dict[str, Family] = {
     "brier_uncertainty": "mean",
     "calibration_in_the_large": "mean",
 }
-_BINARY = frozenset(
-    {
-        "positive_calibration_error",
-        "brier_reliability",
-        "brier_resolution",
-        "brier_uncertainty",
-        "calibration_in_the_large",
-    }
+_BINARY = (
+    "positive_calibration_error",
+    "brier_reliability",
+    "brier_resolution",
+    "brier_uncertainty",
+    "calibration_in_the_large",
 )
 
 
@@ -134,14 +132,14 @@ def estimates(evidence: Evidence, sample: Sample) -> Iterator[Estimate]:
     temperature = _temperature(evidence)
     yield temperature
     if evidence.test[0].probability is None:
-        other = {"classwise_calibration_error"} if sample.binary else _BINARY
+        other = ("classwise_calibration_error",) if sample.binary else _BINARY
         for metric in (m for m in METRICS if m not in other and m != "temperature"):
             values = nothing(len(evidence.test))
             yield Estimate(metric=metric, values=values, n=sample.n, undefined=NO_PROBABILITIES)
     for posthoc, probabilities in _stated(evidence, temperature).items():
         for grouping in (sample.everyone, *sample.groupings):
             by_seed = [_measured(sample, grouping, p) for p in probabilities]
-            for metric in by_seed[0]:
+            for metric in by_seed[0]:  # those that somebody will read
                 values = np.stack([seed[metric] for seed in by_seed], axis=1)
                 for index, name in enumerate(grouping.names):
                     yield Estimate(
@@ -182,25 +180,15 @@ def _stated(evidence: Evidence, temperature: Estimate) -> dict[str, list[Array]]
 
 def _measured(sample: Sample, grouping: Grouping, probability: Array) -> dict[str, Array]:
     """Return metric -> (n_groups, 1 + replicates) of one seed."""
-    confidence, right = _top_label(sample, probability)
-    wide = sample.bootstrap(
-        binned(grouping, equal_width(confidence), confidence, right), expected_error
-    )
-    massed = sample.bootstrap(
-        binned(grouping, equal_mass(confidence, grouping), confidence, right),
-        lambda sums: np.stack([expected_error(sums), debiased_error(sums)]),
-    )
-    said, happened = _diagram(sample, probability)
-    measured = {
-        "expected_calibration_error": wide,
-        "adaptive_calibration_error": massed[0],
-        "debiased_calibration_error": massed[1],
-        "smooth_calibration_error": smooth_error(sample, grouping, said, happened),
-        "brier_score": means(sample, grouping, brier(probability, sample.label)),
-    }
-    by_kind = _binary if sample.binary else _multiclass
-    measured |= by_kind(sample, grouping, probability)
-    return {metric: keep_observed(values) for metric, values in measured.items()}
+    measured: dict[str, Array] = {}
+    for metrics, measure in (
+        *_TOP_LABEL.items(),
+        *(_BY_BINS if sample.binary else _BY_CLASS).items(),
+    ):
+        if sample.settings.wants(*metrics):
+            values = measure(sample, grouping, probability)
+            measured |= zip(metrics, map(keep_observed, values), strict=True)
+    return measured
 
 
 def _top_label(sample: Sample, probability: Array) -> tuple[Array, Array]:
@@ -214,23 +202,53 @@ def _diagram(sample: Sample, probability: Array) -> tuple[Array, Array]:
     return _top_label(sample, probability)
 
 
-def _binary(sample: Sample, grouping: Grouping, probability: Array) -> dict[str, Array]:
+def _equal_width(sample: Sample, grouping: Grouping, probability: Array) -> list[Array]:
+    confidence, right = _top_label(sample, probability)
+    table = binned(grouping, equal_width(confidence), confidence, right)
+    return [sample.bootstrap(table, expected_error)]
+
+
+def _equal_mass(sample: Sample, grouping: Grouping, probability: Array) -> Array:
+    confidence, right = _top_label(sample, probability)
+    table = binned(grouping, equal_mass(confidence, grouping), confidence, right)
+    return sample.bootstrap(
+        table, lambda sums: np.stack([expected_error(sums), debiased_error(sums)])
+    )
+
+
+def _smooth(sample: Sample, grouping: Grouping, probability: Array) -> list[Array]:
+    return [smooth_error(sample, grouping, *_diagram(sample, probability))]
+
+
+def _brier(sample: Sample, grouping: Grouping, probability: Array) -> list[Array]:
+    return [means(sample, grouping, brier(probability, sample.label))]
+
+
+def _binary(sample: Sample, grouping: Grouping, probability: Array) -> Array:
     said = probability[:, 1]
-    values = sample.bootstrap(
+    return sample.bootstrap(
         binned(grouping, equal_width(said), said, sample.label),
         lambda sums: np.stack([expected_error(sums), *murphy(sums), in_the_large(sums)]),
     )
-    names = ("brier_reliability", "brier_resolution", "brier_uncertainty")
-    both = ("positive_calibration_error", *names, "calibration_in_the_large")
-    return dict(zip(both, values, strict=True))
 
 
-def _multiclass(sample: Sample, grouping: Grouping, probability: Array) -> dict[str, Array]:
+def _multiclass(sample: Sample, grouping: Grouping, probability: Array) -> list[Array]:
     total = np.zeros((grouping.size, 1 + sample.settings.replicates))
     for c, said in enumerate(probability.T):
         table = binned(grouping, equal_width(said), said, sample.label == c)
         total += sample.bootstrap(table, expected_error)
-    return {"classwise_calibration_error": total / len(sample.classes)}
+    return [total / len(sample.classes)]
+
+
+_Measure = Callable[[Sample, Grouping, Array], Iterable[Array]]
+_TOP_LABEL: Mapping[tuple[str, ...], _Measure] = {
+    ("expected_calibration_error",): _equal_width,
+    ("adaptive_calibration_error", "debiased_calibration_error"): _equal_mass,
+    ("smooth_calibration_error",): _smooth,
+    ("brier_score",): _brier,
+}
+_BY_BINS: Mapping[tuple[str, ...], _Measure] = {_BINARY: _binary}
+_BY_CLASS: Mapping[tuple[str, ...], _Measure] = {("classwise_calibration_error",): _multiclass}
 
 
 def reliability(evidence: Evidence, sample: Sample) -> Iterator[ReliabilityBin]:

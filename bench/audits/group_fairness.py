@@ -146,6 +146,7 @@ GAPS: tuple[tuple[str, Family, tuple[str, ...]], ...] = (
 )
 STATED = ("log_loss", "positive_calibration_error", "calibration_in_the_large", "roc_auc")
 """By-group metrics that need probabilities."""
+NEED_PROBABILITIES = (*STATED, "bpsn_auc", "bnsp_auc", "calibration_difference", "bias_auc")
 TWO_VALUED = 2
 """Groups of an attribute whose difference has a sign."""
 
@@ -162,6 +163,8 @@ def estimates(evidence: Evidence, sample: Sample) -> Iterator[Estimate]:
             yield between_groups(metric, family, [rates[name] for name in names], grouping)
         if not sample.binary:
             yield from _across_classes(rates["true_positive_rate"], grouping, evidence)
+        if not sample.settings.wants(*NEED_PROBABILITIES):
+            continue
         if probabilities:
             yield from _stated(sample, grouping, probabilities)
         else:
