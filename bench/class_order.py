@@ -62,15 +62,15 @@ def positive_last(where: str, classes: Sequence[str], positive: str) -> tuple[st
         `positive` is no class, or there are more than two, or two that do not say which it is.
     """
     if positive and positive not in classes:
-        raise BadInputError(f"{where}: --positive {positive!r} is no label of {shown(classes)}")
+        raise BadInputError(f"{where}: positive {positive!r} is no label of {shown(classes)}")
     if len(classes) > 2:  # noqa: PLR2004
         if positive:
-            raise BadInputError(f"{where} has {len(classes)} labels: --positive is for two")
+            raise BadInputError(f"{where} has {len(classes)} labels: `positive` is for two")
         return tuple(classes)
     positive = positive or _self_evident(classes)
     if not positive:
         raise BadInputError(
-            f"{where} holds {shown(classes)}: say which is positive with --positive VALUE"
+            f"{where} holds {shown(classes)}: say which of them is positive (`positive`)"
         )
     return (*(name for name in classes if name != positive), positive)
 

@@ -18,6 +18,7 @@ Column = Any  # a pyarrow array
 _LONGEST_SHOWN = 60  # characters of a value in a message
 _LONGEST_FIXED = 64  # characters; a column with longer strings keeps them as objects
 _COLUMNS_SHOWN = 20
+_MOST_VALUES = 1000  # of a label or a group; an id or a score given by mistake has more
 _NUMBER = r"^([+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?|nan|NaN|[+-]?(inf|Inf))$"
 
 
@@ -65,6 +66,11 @@ class Source:
     def categories(self, column: str) -> Categories:
         """Return a column of repeating values; spaces around one and a final ".0" do not count."""
         encoded = pc.dictionary_encode(pc.utf8_trim_whitespace(self.strings(column)))
+        if (many := len(encoded.dictionary)) > _MOST_VALUES:
+            raise BadInputError(
+                f"{self.path}: column {column!r} has {many} distinct values, more than "
+                f"{_MOST_VALUES}; is it the right column? If so, make its values coarser"
+            )
         written = [_plain(value) for value in encoded.dictionary.to_pylist()]
         values = tuple(dict.fromkeys(written))
         place = {value: number for number, value in enumerate(values)}

@@ -13,7 +13,6 @@ from bench.columns import Categories, Source
 from bench.schema import Array, BadInputError, Predictions
 
 _BINARY = 2
-_MOST_VALUES = 1000  # of a label or a group; an id or a score given by mistake has more
 _SUM_TOLERANCE = 1e-3  # three decimals survive rounding; what is left is divided out
 _RANGE_TOLERANCE = 1e-6  # what single precision leaves above 1
 _RESERVED = "gap"  # what a measurement calls the difference between groups
@@ -107,7 +106,6 @@ def _given(source: Source, column: str) -> Categories:
     found = source.categories(column)
     if (found.code < 0).any():
         source.refuse(column, int((found.code < 0).argmax()), "missing; give every row one")
-    _refuse_many(source, column, found)
     return found
 
 
@@ -118,16 +116,7 @@ def _group(source: Source, column: str) -> Array:
     if _RESERVED in found.values:
         index = int((found.code == found.values.index(_RESERVED)).argmax())
         source.refuse(column, index, "a group may not be called that; rename it", value=_RESERVED)
-    _refuse_many(source, column, found)
     return found.strings
-
-
-def _refuse_many(source: Source, column: str, found: Categories) -> None:
-    if (many := len(found.values)) > _MOST_VALUES:
-        raise BadInputError(
-            f"{source.path}: column {column!r} has {many} distinct values, more than "
-            f"{_MOST_VALUES}; is it the right column? If so, make its values coarser"
-        )
 
 
 def _ids(source: Source, column: str) -> Array:

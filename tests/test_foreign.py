@@ -236,7 +236,7 @@ def test_a_validation_file_has_the_classes_of_the_test_file(written):
         (GOOD.replace(",x", ",").replace(",y\n", ",\n"), r"column 'g': every group is missing"),
         (GOOD.replace(",x", ",gap"), r"column 'g', row 1 = 'gap'"),
         (GOOD.replace(",0,", ",1,"), r"column 'y' holds only one class, '1'"),
-        (GOOD.replace(",0,", ",2,"), r"column 'y' holds '1', '2': say which is positive"),
+        (GOOD.replace(",0,", ",2,"), r"column 'y' holds '1', '2': say which of them is positive"),
         (GOOD + "d,2,0.5,x\n", r"column 'y' has 3 labels.*repeat --probability"),
         (GOOD.replace("id,y", "id,z"), r"no column 'y'; there are: 'id', 'z', 'p', 'g'"),
         (GOOD.replace("id,y", "y,y"), r"column 'y' occurs twice"),
@@ -304,10 +304,10 @@ def test_bad_vectors(tmp_path, vectors, said):
 
 def test_positive_must_be_a_label_of_two(written):
     path = written("y,q\na,a\nb,b\n")
-    with pytest.raises(BadInputError, match="--positive 'z' is no label"):
+    with pytest.raises(BadInputError, match="positive 'z' is no label"):
         foreign.read(path, Columns(label="y", prediction="q", positive="z"))
     three = written("y,q\na,a\nb,b\nc,c\n", "three.csv")
-    with pytest.raises(BadInputError, match="--positive is for two"):
+    with pytest.raises(BadInputError, match="`positive` is for two"):
         foreign.read(three, Columns(label="y", prediction="q", positive="a"))
 
 

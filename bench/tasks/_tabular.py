@@ -1,0 +1,150 @@
+"""Rows of any table as a task: which column is what, and a split that parts no near-duplicates."""
+
+import hashlib
+import json
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from bench import class_order
+from bench.columns import Categories, Source
+from bench.schema import Array, BadInputError, Task, TaskCard
+from bench.tasks import _near_duplicates, _split
+
+VERSION = 1
+"""Of the split and the ids; part of every fingerprint."""
+
+_SPLITS = {
+    "train": "train",
+    "training": "train",
+    "validation": "validation",
+    "valid": "validation",
+    "val": "validation",
+    "dev": "validation",
+    "test": "test",
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Roles:
+    """Which column of a table is what; "" where there is none."""
+
+    text: str
+    text_pair: str
+    label: str
+    groups: tuple[str, ...]
+    split: str
+    id: str
+    positive: str
+    """Which of two labels is the positive class."""
+    label_threshold: float | None
+    """Where set, the label is a score, and positive from here on."""
+    group_threshold: float | None
+    """Where set, each group column is a score of membership, from here on a member."""
+
+    @property
+    def columns(self) -> list[str]:
+        """Every column that is read."""
+        wanted = (self.text, self.text_pair, self.label, *self.groups, self.split, self.id)
+        return [name for name in wanted if name]
+
+
+def task(source: Source, roles: Roles, *, name: str, card: TaskCard) -> Task:
+    """Return the rows of a table as a task.
+
+    Without a split column, clusters of near-duplicates are dealt 70 : 10 : 20 within each label
+    and combination of groups. Without an id column, an id is the hash of the texts.
+
+    Raises
+    ------
+    BadInputError
+        A text, label or group is missing, a split has no known name, or two labels do not say
+        which is positive.
+    """
+    text = _texts(source, roles.text)
+    pair = _texts(source, roles.text_pair) if roles.text_pair else None
+    label = _categories(source, roles.label, roles.label_threshold)
+    groups = {g: _categories(source, g, roles.group_threshold).strings for g in roles.groups}
+    where = f"{source.path}: column {roles.label!r}"
+    if len(label.values) == 1:
+        raise BadInputError(f"{where} holds only one class, {label.values[0]!r}")
+    ordered = class_order.in_order(label.values)
+    classes = class_order.positive_last(where, ordered, roles.positive)
+    place = np.array([classes.index(value) for value in label.values], np.int64)
+    whole = [text] if pair is None else [text, pair]
+    return Task(
+        name=name,
+        example_id=source.identifiers(roles.id) if roles.id else _hashes(whole),
+        text=text,
+        text_pair=pair,
+        label=place[label.code],
+        groups=groups,
+        split=(
+            _given_split(source, roles.split)
+            if roles.split
+            else _own_split(whole, [label.strings, *groups.values()])
+        ),
+        classes=classes,
+        card=card,
+    )
+
+
+def _texts(source: Source, column: str) -> Array:
+    found = source.strings(column)
+    written: Array = found.to_numpy(zero_copy_only=False)
+    if found.null_count:
+        empty = np.array([value is None for value in written])
+        source.refuse(column, int(empty.argmax()), "the text is empty; remove the row")
+    return written
+
+
+def _categories(source: Source, column: str, threshold: float | None) -> Categories:
+    if threshold is not None:
+        member = source.numbers(column) >= threshold
+        return Categories(member.astype(np.int64), (f"not {column}", column))
+    found = source.categories(column)
+    if (found.code < 0).any():
+        source.refuse(column, int((found.code < 0).argmax()), "missing; fill it or remove the row")
+    return found
+
+
+def _given_split(source: Source, column: str) -> Array:
+    found = source.categories(column)
+    side = [_SPLITS.get(value.lower(), "") for value in found.values]
+    split: Array = np.array([*side, ""], "<U10")[found.code]
+    if (split == "").any():
+        row = int((split == "").argmax())
+        value = found.strings[row]
+        source.refuse(column, row, "no split; train, validation and test are", value=str(value))
+    return split
+
+
+def _own_split(texts: Sequence[Array], strata: Sequence[Array]) -> Array:
+    identities = [_near_duplicates.identity(" ".join(row)) for row in zip(*texts, strict=True)]
+    cluster = _near_duplicates.clusters(identities)
+    stratum = list(zip(*(column.tolist() for column in strata), strict=True))
+    return _split.by_cluster(identities, cluster, stratum, salt="files-v1")
+
+
+def _hashes(texts: Sequence[Array]) -> Array:
+    """Return the hash of each row's texts, numbered where rows repeat; (n,) str."""
+    seen: Counter[str] = Counter()
+    ids = []
+    for row in zip(*texts, strict=True):
+        digest = hashlib.sha256("\0".join(row).encode()).hexdigest()[:16]
+        seen[digest] += 1
+        ids.append(digest if seen[digest] == 1 else f"{digest}-{seen[digest]}")
+    return np.array(ids)
+
+
+def warnings(groups: Sequence[str]) -> tuple[str, ...]:
+    """Return what a task card warns of: without groups, an audit is silent on fairness."""
+    return () if groups else ("No group attribute: nothing can be said about fairness.",)
+
+
+def fingerprint(content: str, options: Mapping[str, object]) -> str:
+    """Return the identity of rows made by this version from `content` with `options`."""
+    made = json.dumps([VERSION, content, options], sort_keys=True, default=str)
+    return hashlib.sha256(made.encode()).hexdigest()

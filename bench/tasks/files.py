@@ -1,0 +1,83 @@
+"""Your own rows: a CSV, Parquet or JSON Lines file with a text, a label and group columns."""
+
+import hashlib
+from pathlib import Path
+from typing import Any
+
+from bench import tables
+from bench.columns import Source
+from bench.schema import BadInputError, Task, TaskCard
+from bench.tasks import _tabular
+
+
+def load(  # noqa: PLR0913 - the keys of a suite's [task] table
+    *,
+    path: str,
+    text: str = "text",
+    text_pair: str = "",
+    label: str = "label",
+    groups: tuple[str, ...] = (),
+    split: str = "",
+    id: str = "",
+    positive: str = "",
+    label_threshold: float | None = None,
+    group_threshold: float | None = None,
+    label_meaning: str = "not stated",
+    licence: str = "not stated",
+    folder: Path = Path(),
+) -> Task:
+    """Return the rows of a file as a task.
+
+    Parameters
+    ----------
+    path : the file, whose ending says what it is
+    text, text_pair, label, groups : columns; `text_pair` for tasks on two texts
+    split : column that says train, validation or test; without it near-duplicates stay together
+        and are dealt 70 : 10 : 20 within each label and combination of groups
+    id : column of ids; without it the hash of the texts
+    positive : which of two labels is the positive class
+    label_threshold, group_threshold : where set, those columns hold scores, and a row is
+        positive (a member) from there on
+    label_meaning, licence : what the task card says
+    folder : where a relative `path` starts from
+
+    Raises
+    ------
+    BadInputError
+        The file cannot be read as it was meant; the message names column, row and value.
+    """
+    file = folder / path
+    roles = _tabular.Roles(
+        text=text,
+        text_pair=text_pair,
+        label=label,
+        groups=groups,
+        split=split,
+        id=id,
+        positive=positive,
+        label_threshold=label_threshold,
+        group_threshold=group_threshold,
+    )
+    source = Source(file, tables.read(file, roles.columns))
+    card = TaskCard(
+        title=file.name,
+        label_meaning=label_meaning,
+        source=file.name,
+        licence=licence,
+        fingerprint=_content(file),
+        warnings=_tabular.warnings(groups),
+    )
+    return _tabular.task(source, roles, name=file.stem, card=card)
+
+
+def fingerprint(*, path: str, folder: Path = Path(), **options: Any) -> str:
+    """Return the identity of the rows: the file's bytes and the options, not its name."""
+    return _tabular.fingerprint(_content(folder / path), options)
+
+
+def _content(file: Path) -> str:
+    try:
+        with file.open("rb") as opened:
+            return hashlib.file_digest(opened, "sha256").hexdigest()
+    except OSError as error:
+        raise BadInputError(f"{file}: {error.strerror}") from None
