@@ -1,4 +1,4 @@
-"""Charts as Vega-Lite specifications, without data.
+"""Charts as specifications without data.
 
 A panel that repeats (one a strategy) is one specification with many data sets, so each function
 here says which columns its rows have; `drawing.with_rows` brings the two together.
@@ -9,18 +9,13 @@ from typing import Any
 
 import altair as alt
 
-from bench.reporting.drawing import Spec, config
+from bench.reporting.drawing import Spec, compiled
 from bench.reporting.looks import BAND, MUTED
 
 ROWS = alt.NamedData(name="rows")
 
 Size = tuple[int, int]
 """Width and height in pixels, without axes."""
-
-
-def _finish(chart: Any) -> Spec:
-    spec: Spec = chart.configure(**config()).to_dict()
-    return spec
 
 
 @cache
@@ -65,7 +60,7 @@ def trade_off(words: tuple[str, str], x: tuple[float, float], top: float, size: 
     )
     names = _names(base.encode(x=across, y=up, color=colour, href="href:N"))
     chart = alt.layer(band, mean, words, front, wide, high, points, *names)
-    return _finish(chart.properties(width=size[0], height=size[1]))
+    return compiled(chart.properties(width=size[0], height=size[1]))
 
 
 def _names(base: Any) -> list[Any]:
@@ -111,7 +106,7 @@ def group_rates(groups: int, metrics: tuple[str, ...]) -> Spec:
         spacing=10,
         data=ROWS,
     )
-    return _finish(chart)
+    return compiled(chart)
 
 
 def _rate_axis() -> Any:
@@ -162,7 +157,7 @@ def reliability(said: str, observed: str) -> Spec:
         spacing=4,
         data=ROWS,
     )
-    return _finish(both)
+    return compiled(both)
 
 
 @cache
@@ -176,12 +171,12 @@ def reliability_by_group(said: str, observed: str, groups: tuple[str, ...]) -> S
         spacing=12,
         data=ROWS,
     )
-    return _finish(chart)
+    return compiled(chart)
 
 
 @cache
 def learning_curves(low: float, high: float) -> Spec:
-    """Return loss over the budget's fraction, a line a seed; rows: x, y, seed, colour, said."""
+    """Return loss over the budget's fraction, a line a seed; rows: x, y, seed, step, colour."""
     base = alt.Chart(ROWS)
     chart = base.mark_line(strokeWidth=1.2, opacity=0.75, clip=True).encode(
         x=alt.X(
@@ -193,6 +188,6 @@ def learning_curves(low: float, high: float) -> Spec:
         y=alt.Y("y:Q", title="loss", scale=alt.Scale(domain=(low, high), nice=False)),
         detail="seed:N",
         color=alt.Color("colour:N", scale=None),
-        tooltip=[alt.Tooltip("seed:N"), alt.Tooltip("said:N", title="here")],
+        tooltip=[alt.Tooltip("seed:N"), "step:Q", alt.Tooltip("y:Q", title="loss", format=".3f")],
     )
-    return _finish(chart.properties(width=224, height=120))
+    return compiled(chart.properties(width=224, height=120))

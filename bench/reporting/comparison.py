@@ -195,7 +195,7 @@ def _scale(found: Sequence[Measurement]) -> Scale:
         for end in (m.value, m.low, m.high, m.floor_p95)
         if end is not None and math.isfinite(end)
     ]
-    if any(m.floor_p95 is not None for m in found):
+    if any(m.floor_p95 is not None and m.floor_p95 >= (m.floor_mean or 0) for m in found):
         ends.append(0.0)
     if not ends:
         return Scale(0.0, 1.0)
@@ -286,9 +286,8 @@ def _band(m: Measurement, column: Column) -> tuple[float, float] | None:
     level = column.scale.place(m.floor_p95)
     if level is None:
         return None
-    return (
-        (level, round(100 - level, 2)) if column.direction.startswith("higher") else (0.0, level)
-    )
+    higher = column.direction.startswith("higher")
+    return (level, round(100 - level, 2)) if higher else (0.0, level)
 
 
 def _shown(contrast: Contrast | None) -> tuple[str, str, str]:

@@ -8,7 +8,6 @@ from bench.reporting import charts
 from bench.reporting.drawing import Canvas
 from bench.reporting.panels import Section, drawn, heads, limits
 from bench.reporting.sheet import Sheet
-from bench.reporting.wording import fixed
 from bench.schema import CurvePoint
 
 
@@ -43,11 +42,7 @@ def _curve(seed: int, points: Sequence[CurvePoint], most: int = 60) -> list[dict
     stride = max(1, math.ceil(len(points) / most))
     kept = [p for i, p in enumerate(points) if i % stride == 0 or i == len(points) - 1]
     return [
-        {
-            "x": p.fraction,
-            "y": p.loss,
-            "seed": seed,
-            "said": f"step {p.step:,}: loss {fixed(p.loss, 3)}, rate {p.learning_rate:.1e}",
-        }
+        {"x": round(p.fraction, 3), "y": round(p.loss, 4), "seed": seed, "step": p.step}
         for p in kept
+        if math.isfinite(p.loss)
     ]

@@ -17,7 +17,7 @@ Spec = dict[str, Any]
 
 
 def config() -> Spec:
-    """Return the Vega-Lite theme that every chart shares."""
+    """Return the theme that every chart shares."""
     font = "-apple-system, 'Segoe UI', Roboto, 'Noto Sans', 'Liberation Sans', Arial, sans-serif"
     quiet = {"domain": False, "ticks": False, "grid": True, "gridColor": RULE, "gridOpacity": 0.7}
     labels = {"labelColor": MUTED, "labelFontSize": 11, "titleColor": MUTED, "titleFontSize": 11}
@@ -32,12 +32,16 @@ def config() -> Spec:
     }
 
 
-def with_rows(spec: Spec, rows: Sequence[Row], description: str) -> Spec:
+def compiled(chart: Any) -> Spec:
+    """Return an altair chart, themed, as Vega: compiled once, drawn with many data sets."""
+    spec: Spec = vl_convert.vegalite_to_vega(chart.configure(**config()).to_dict())
+    return spec
+
+
+def with_rows(spec: Spec, rows: Sequence[Row]) -> Spec:
     """Return a panel's specification with its own data."""
-    return spec | {
-        "datasets": spec.get("datasets", {}) | {"rows": list(rows)},
-        "description": description,
-    }
+    data = [d | {"values": list(rows)} if d["name"] == "rows" else d for d in spec["data"]]
+    return spec | {"data": data}
 
 
 def picture(spec: Spec, name: str) -> str:
@@ -45,10 +49,12 @@ def picture(spec: Spec, name: str) -> str:
 
     What only serves a live chart is left out, and positions are rounded to a hundredth of a pixel.
     """
-    svg: str = vl_convert.vegalite_to_svg(spec)
+    svg: str = vl_convert.vega_to_svg(spec)
     svg = re.sub(
         r' (?:aria-[a-z]+|role|class|pointer-events|xmlns:xlink|version)="[^"]*"', "", svg
     )
+    svg = re.sub(r' xlink:href="[^"]*"', "", svg)
+    svg = re.sub(r'href="[^"#]*#', 'href="#', svg)  # vl-convert sets a base; a page needs none
     svg = re.sub(r"-?\d+\.\d{3,}(?:e-\d+)?", lambda m: f"{float(m[0]):.2f}", svg)
     svg = re.sub(r' (?:stroke-width|opacity)="1"|<path d="(?:M0,0h0v0h0Z)?"[^>]*/>|<g/>', "", svg)
     for place, old in enumerate(dict.fromkeys(re.findall(r'id="([^"]+)"', svg))):
@@ -110,7 +116,7 @@ class Canvas:
             title=title,
             alternative=alternative,
             rows=json.dumps(clean, ensure_ascii=False, separators=(",", ":")),
-            svg=picture(with_rows(spec, clean, alternative), name),
+            svg=picture(with_rows(spec, clean), name),
             **more,
         )
 

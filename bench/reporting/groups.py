@@ -1,7 +1,7 @@
 """Rates by group: panels of dots and intervals, and the tables behind them."""
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from bench.reporting import charts
@@ -9,7 +9,7 @@ from bench.reporting.cells import Grid, Text, number, undefined_notes
 from bench.reporting.drawing import Canvas
 from bench.reporting.panels import GROUPS, Section, drawn, heads, limits, said
 from bench.reporting.sheet import Sheet
-from bench.reporting.wording import listed, metric_words, plain, short
+from bench.reporting.wording import distinct, listed, metric_words, plain
 
 RATES = (
     "selection_rate",
@@ -32,7 +32,7 @@ def groups(sheet: Sheet, canvas: Canvas) -> list[Section]:
 
 def _group_section(sheet: Sheet, canvas: Canvas, attribute: str) -> Section:
     every = sheet.groups(attribute)
-    shown = sorted(every[:GROUPS])
+    shown = distinct(sorted(every[:GROUPS]))
     audit = [m for m in sheet.means.values() if m.attribute == attribute and m.group in every]
     columns = tuple(dict.fromkeys(m.metric for m in audit if m.metric != "n"))
     metrics = tuple(metric for metric in RATES if metric in columns)
@@ -62,7 +62,7 @@ def _group_section(sheet: Sheet, canvas: Canvas, attribute: str) -> Section:
 
 
 def _group_rows(
-    sheet: Sheet, label: str, attribute: str, shown: Sequence[str], metrics: Sequence[str]
+    sheet: Sheet, label: str, attribute: str, shown: Mapping[str, str], metrics: Sequence[str]
 ) -> Iterator[dict[str, Any]]:
     for metric in metrics:
         for group in shown:
@@ -71,7 +71,7 @@ def _group_rows(
             if m is not None:
                 yield {
                     "metric": metric_words(metric),
-                    "group": short(group, 16),
+                    "group": shown[group],
                     "value": m.value,
                     "low": m.low,
                     "high": m.high,

@@ -8,7 +8,7 @@ from typing import NamedTuple
 from bench.reporting.sheet import Sheet
 
 INK, MUTED, RULE, BAND = "#1b1f24", "#59636e", "#d1d9e0", "#eceff2"
-PALETTE = ("#0072b2", "#d55e00", "#007a5a", "#a8518a", "#8a6100", "#3b7ea1", "#7a4bb0")
+PALETTE = ("#0072b2", "#b54d00", "#007a5a", "#a8518a", "#8a6100", "#357391", "#7a4bb0")
 """Okabe and Ito's (2008) hues, darkened where needed to stand at 3:1 against white."""
 SHAPES = ("circle", "square", "diamond", "triangle-up", "triangle-down", "cross")
 

@@ -8,11 +8,14 @@ from bench.reporting.cells import Grid, Text, number
 from bench.reporting.drawing import Canvas, Spec
 from bench.reporting.panels import GROUPS, Section, drawn, heads, limits
 from bench.reporting.sheet import Sheet
-from bench.reporting.wording import decimals, fixed, interval, metric_words, plain, short
+from bench.reporting.wording import decimals, distinct, fixed, interval, metric_words, plain
 from bench.schema import ReliabilityBin
 
 Bins = dict[str, list[ReliabilityBin]]
 """Strategy -> its bins."""
+
+DIAGRAMS = 40
+"""Small diagrams drawn of one attribute; they are what makes a page heavy."""
 
 
 def calibration(sheet: Sheet, canvas: Canvas) -> list[Section]:
@@ -29,39 +32,43 @@ def calibration(sheet: Sheet, canvas: Canvas) -> list[Section]:
 
 
 def _reliability(sheet: Sheet, canvas: Canvas, attribute: str, chosen: Bins) -> Section:
-    every = sheet.groups(attribute)[:GROUPS] if attribute else []
+    shown = distinct(sorted(sheet.groups(attribute)[:GROUPS])) if attribute else {"": ""}
+    most = max(1, DIAGRAMS // len(shown))
     place = f"by {plain(attribute)}" if attribute else "on the whole test set"
     figures = tuple(
         canvas.draw(
             f"reliability-{attribute}",
-            _spec(every),
-            [_bin_row(x, head["colour"]) for x in chosen[label] if _drawn_bin(x, every)],
+            _spec([*shown.values()] if attribute else []),
+            [
+                _bin_row(x, shown[x.group], head["colour"])
+                for x in chosen[label]
+                if x.n > 0 and x.group in shown
+            ],
             alternative=f"Reliability diagram of {head['title']} {place}: what was said against "
             "what happened, before and after temperature scaling.",
             **head,
         )
-        for label, head in ((label, heads(sheet)[label]) for label in chosen)
+        for label, head in ((label, heads(sheet)[label]) for label in [*chosen][:most])
     )
     grids = () if attribute else (_calibration_table(sheet), _bin_table(chosen))
-    return Section(attribute, figures, grids, limits(sheet))
+    notes = limits(sheet)
+    if len(chosen) > most:
+        notes = (f"Drawn: the first {most} of {len(chosen)} strategies; report.json holds all.",)
+    return Section(attribute, figures, grids, notes)
 
 
 def _spec(groups: Sequence[str]) -> Spec:
     words = ("said", "happened")
     if not groups:
         return charts.reliability(*words)
-    return charts.reliability_by_group(*words, tuple(short(g, 16) for g in sorted(groups)))
+    return charts.reliability_by_group(*words, tuple(groups))
 
 
-def _drawn_bin(point: ReliabilityBin, every: Sequence[str]) -> bool:
-    return point.n > 0 and (not point.attribute or point.group in every)
-
-
-def _bin_row(x: ReliabilityBin, colour: str) -> dict[str, Any]:
+def _bin_row(x: ReliabilityBin, group: str, colour: str) -> dict[str, Any]:
     digits = decimals(x.low, x.high)
     after = f", after {x.posthoc}" if x.posthoc else ""
     return {
-        "group": short(x.group, 16) if x.group else "",
+        "group": group,
         "x": x.mean_probability,
         "y": x.observed,
         "low": x.low,

@@ -2,7 +2,7 @@
 
 import math
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from bench.schema import Measurement
 
@@ -32,6 +32,18 @@ def short(name: str, limit: int = 22) -> str:
     """Return a plain name of at most `limit` characters, for a chart's axis."""
     clean = plain(name)
     return clean if len(clean) <= limit else clean[: limit - 1] + "…"
+
+
+def distinct(names: Iterable[str], limit: int = 16) -> dict[str, str]:
+    """Return each name's short form, numbered where two would look the same on an axis."""
+    found: dict[str, str] = {}
+    for name in names:
+        form, count = short(name, limit), 2
+        while form in found.values():
+            number = f"…{count}"
+            form, count = plain(name)[: limit - len(number)] + number, count + 1
+        found[name] = form
+    return found
 
 
 def quoted(name: str, limit: int = 80) -> str:

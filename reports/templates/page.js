@@ -29,11 +29,13 @@ const specs = Object.fromEntries(
 
 async function draw(figure) {
   const spec = structuredClone(specs[figure.dataset.kind]);
-  spec.datasets = { ...spec.datasets, rows: JSON.parse(figure.querySelector("script").textContent) };
+  spec.data.find((d) => d.name === "rows").values = JSON.parse(figure.querySelector("script").textContent);
   if (figure.closest(".wide")) spec.width = Math.min(spec.width, Math.max(240, figure.clientWidth - 60));
   const place = document.createElement("div");
   const still = figure.querySelector(".drawing");
   await vegaEmbed(place, spec, { ast: true, actions: false, renderer: "svg", hover: false });
+  for (const mark of place.querySelectorAll("svg [role]"))
+    for (const name of ["role", "aria-label", "aria-roledescription"]) mark.removeAttribute(name);
   still.replaceChildren(place);
 }
 

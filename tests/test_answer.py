@@ -1,0 +1,208 @@
+"""The first paragraph: what it may say is decided by verdicts, and by nothing else."""
+
+import math
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from bench.facts import CellFacts
+from bench.reporting.answer import answer
+from bench.reporting.sheet import sheet
+from bench.reporting.standing import more_examples
+from bench.reporting.wording import marked
+from bench.schema import Contrast, Results
+from tests._results import EMBEDDED, Level, contrast, facts, measurements
+
+GAP = "equalized_odds_difference"
+NOTHING = "no evidence of a difference"
+
+
+def paragraph(contrasts: list[Contrast], levels: dict | None = None, **more: object) -> list[str]:
+    levels = {k: EMBEDDED[k] for k in ("full", "lora", "weighted")} if levels is None else levels
+    rows = tuple(row for label in levels for row in measurements(label, levels[label]))
+    found = Results(measurements=rows, contrasts=tuple(contrasts))
+    sentences = answer(sheet(found, facts(levels, **more)))
+    return [marked(s.text, "`", "`") for s in sentences]
+
+
+def test_a_clear_winner_is_named_with_what_it_is_better_on() -> None:
+    first, *rest = paragraph(
+        [
+            contrast("weighted", GAP, -0.13, "better"),
+            contrast("weighted", "accuracy", -0.005, NOTHING),
+            contrast("lora", "accuracy", -0.02, "worse"),
+            contrast("lora", GAP, 0.01, NOTHING),
+        ]
+    )
+    assert first == (
+        "At this budget (5.1 PFLOP a cell), ship `weighted`: it is shown better than `full` on "
+        "equalized odds difference, and no difference is shown on accuracy (one under 0.017 "
+        "could go unseen)."
+    )
+    assert "Shown worse: `lora` on accuracy." in rest
+
+
+def test_nothing_decided_says_so_and_what_it_would_take() -> None:
+    first, *rest = paragraph(
+        [
+            contrast("weighted", "accuracy", -0.004, NOTHING),
+            contrast("weighted", GAP, -0.06, NOTHING),
+            contrast("lora", "accuracy", -0.004, NOTHING),
+            contrast("lora", GAP, 0.01, NOTHING),
+        ]
+    )
+    assert first == (
+        "No strategy is shown better than `full` on accuracy or equalized odds difference."
+    )
+    needed = math.floor(2294 * ((0.09 / 0.06) ** 2 - 1) / 100) * 100
+    assert any(
+        s.startswith("On equalized odds difference, nothing is decided for `lora` and `weighted`")
+        and f"at least {needed:,} more test examples would be needed" in s
+        for s in rest
+    )
+
+
+def test_a_trade_off_is_left_to_the_reader() -> None:
+    first, *_ = paragraph(
+        [
+            contrast("weighted", GAP, -0.13, "better"),
+            contrast("weighted", "accuracy", -0.03, "worse"),
+            contrast("lora", "accuracy", -0.004, NOTHING),
+            contrast("lora", GAP, 0.01, NOTHING),
+        ]
+    )
+    assert first == (
+        "`weighted` is a trade: shown better than `full` on equalized odds difference and worse "
+        "on accuracy. Which to ship is yours to weigh."
+    )
+    assert "ship `" not in first
+
+
+def test_two_winners_are_not_ranked() -> None:
+    first, second, *_ = paragraph(
+        [
+            contrast("weighted", GAP, -0.13, "better"),
+            contrast("weighted", "accuracy", 0.0, NOTHING),
+            contrast("lora", "accuracy", 0.03, "better"),
+            contrast("lora", GAP, 0.01, NOTHING),
+        ]
+    )
+    assert "`lora` and `weighted` are each shown better than `full`" in first
+    assert first.endswith("which of them is best was not tested.")
+    assert second == ("Shown better: `lora` on accuracy; `weighted` on equalized odds difference.")
+
+
+def test_a_failed_reference_decides_nothing() -> None:
+    levels = {"weighted": EMBEDDED["weighted"]}
+    cells = (
+        CellFacts(strategy="full", seed=0, status="failed", reason="out of memory"),
+        CellFacts(strategy="weighted", seed=0, status="finished"),
+    )
+    first, *rest = paragraph([], levels, cells=cells)
+    assert first == (
+        "Nothing is decided: `full`, which the others were to be compared with, has no finished "
+        "cell."
+    )
+    assert "1 of 2 cells failed: `full`." in rest
+    assert not any("ship" in sentence for sentence in [first, *rest])
+
+
+def test_only_one_strategy_is_compared_with_nothing() -> None:
+    first, second, *_ = paragraph([], {"full": EMBEDDED["full"]})
+    assert first.startswith("Only `full` was measured")
+    assert second == "`full` reaches accuracy 0.764 and equalized odds difference 0.26."
+
+
+def test_predictions_without_a_reference_are_described_only() -> None:
+    first, *rest = paragraph(
+        [], {"mine": Level(seeds=1)}, reference="", strategies=(), cells=(), currency=None
+    )
+    assert first == "`mine`: measured, and compared with nothing."
+    assert rest[0].startswith("`mine` reaches accuracy ")
+    assert any(
+        s.startswith("With one seed, the uncertainty is of the test examples") for s in rest
+    )
+
+
+def test_a_gap_under_its_floor_is_no_disparity() -> None:
+    levels = {"full": Level(gap=0.10), "lora": Level(gap=0.25)}
+    _, *rest = paragraph([contrast("lora", GAP, 0.15, "worse")], levels)
+    under = [s for s in rest if "by chance" in s]
+    assert len(under) == 1
+    assert "`full` (0.10, floor 0.14)" in under[0]
+    assert "`lora`" not in under[0]
+
+
+def test_all_cells_failed() -> None:
+    cells = tuple(CellFacts(strategy="full", seed=k, status="failed") for k in range(3))
+    first, *rest = paragraph([], {}, cells=cells)
+    assert first == "No strategy can be recommended: none has a finished cell."
+    assert rest == ["3 of 3 cells failed: `full`."]
+
+
+def test_a_yardstick_ahead_comes_first_and_a_level_one_is_a_caution() -> None:
+    levels = {k: EMBEDDED[k] for k in ("tfidf", "full", "weighted")}
+    won = contrast("weighted", GAP, -0.13, "better")
+    first, second, *_ = paragraph([contrast("tfidf", "accuracy", 0.02, "better"), won], levels)
+    assert first.startswith("The yardstick `tfidf`, which needs no fine-tuning, is shown better")
+    assert "ship `weighted`" in second
+    first, *rest = paragraph([contrast("tfidf", "accuracy", -0.01, NOTHING), won], levels)
+    assert "ship `weighted`" in first
+    assert "`full` is not shown better than the yardstick `tfidf` on accuracy." in rest
+
+
+def test_side_effects_count_only_where_the_declared_family_shows_them() -> None:
+    won = contrast("weighted", GAP, -0.13, "better")
+    brier = contrast("weighted", "brier_score", 0.02, "worse")
+    assert any("worse on brier score" in s for s in paragraph([won, brier]))
+    uncorrected = brier._replace(p_adjusted=None)
+    assert not any("worse on brier score" in s for s in paragraph([won, uncorrected]))
+
+
+VERDICTS = st.sampled_from(["better", "worse", NOTHING, "undefined"])
+
+
+@given(st.lists(VERDICTS, min_size=4, max_size=4))
+@settings(max_examples=120, deadline=None)
+def test_only_what_is_shown_better_and_worse_on_nothing_is_ever_shipped(
+    verdicts: list[str],
+) -> None:
+    grid = {
+        "lora": {"accuracy": verdicts[0], GAP: verdicts[1]},
+        "weighted": {"accuracy": verdicts[2], GAP: verdicts[3]},
+    }
+    found = [contrast(s, m, 0.02, v) for s, row in grid.items() for m, v in row.items()]
+    text = " ".join(paragraph(found))
+    for label, row in grid.items():
+        if f"ship `{label}`" in text:
+            assert "better" in row.values()
+            assert "worse" not in row.values()
+        if "better" not in row.values():
+            assert f"`{label}` is a trade" not in text
+    if "better" not in verdicts:
+        assert "ship `" not in text
+
+
+@given(
+    n=st.integers(30, 10**6),
+    mde=st.floats(1e-4, 1),
+    difference=st.floats(1e-4, 1),
+)
+def test_more_examples_shrink_the_detectable_effect_as_the_root_of_n(
+    n: int, mde: float, difference: float
+) -> None:
+    c = contrast("lora", "accuracy", -difference, NOTHING)
+    found = more_examples(c._replace(n=n, minimum_detectable_effect=mde))
+    exact = n * ((mde / difference) ** 2 - 1)
+    if exact < 1:
+        assert found is None
+    else:
+        assert found is not None
+        assert 0.9 * exact - 1 <= found <= exact
+
+
+@pytest.mark.parametrize("unknown", [None, math.nan])
+def test_more_examples_are_unknown_without_a_detectable_effect(unknown: float | None) -> None:
+    c = contrast("lora", "accuracy", 0.01, NOTHING)
+    assert more_examples(c._replace(minimum_detectable_effect=unknown)) is None
