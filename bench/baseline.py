@@ -1,0 +1,128 @@
+"""Baselines: what a gate compares with, in a small folder that is fit to commit.
+
+It keeps predictions, so that comparisons are paired; measurements and the suite, for people; the
+versions of metrics and the reasons why anything worse was accepted.
+"""
+
+import shutil
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from pydantic import TypeAdapter, ValidationError
+
+from bench import collect, files
+from bench.facts import RunFacts
+from bench.gating import predictions_table
+from bench.gating.snapshot import Snapshot
+from bench.schema import BadInputError, Measurement
+
+FORMAT = 1
+"""Version of the folder's layout."""
+RECORD = "baseline.json"
+PREDICTIONS = "predictions.parquet"
+_RENEW = "make it again with `tunefair baseline RUN --out FOLDER`"
+_facts = TypeAdapter(RunFacts)
+
+
+class NotComparableError(Exception):
+    """Two sides that no test could compare; printed as one line, exit code 4."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Renewal:
+    """Why a baseline took the place of another that was better."""
+
+    reason: str
+    commit: str
+    worse: tuple[str, ...]
+    """What got worse, in words."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Baseline:
+    """A baseline's folder, read."""
+
+    snapshot: Snapshot
+    renewals: tuple[Renewal, ...] = ()
+    origin: Mapping[str, float] = field(default_factory=dict)
+    """Number -> its value when a reason was last given: small losses must not add up unseen."""
+
+
+def write(folder: Path, baseline: Baseline, measurements: Sequence[Measurement]) -> None:
+    """Write a baseline; one that stands there is replaced whole."""
+
+    def fill(draft: Path) -> None:
+        facts = baseline.snapshot.facts
+        bare = tuple(replace(cell, curve=()) for cell in facts.cells)
+        files.write(draft / collect.FACTS, collect.facts_json(replace(facts, cells=bare)))
+        files.write(draft / "suite.toml", facts.suite_toml)
+        predictions_table.write(draft / PREDICTIONS, baseline.snapshot.evidence)
+        files.write(draft / "measurements.json", _rows(measurements))
+        files.write(draft / RECORD, files.to_json(_record(baseline)))
+
+    fresh = folder.with_name(f".{folder.name}.new")
+    shutil.rmtree(fresh, ignore_errors=True)
+    files.write_sealed(fresh, fill)
+    old = folder.with_name(f".{folder.name}.old")
+    shutil.rmtree(old, ignore_errors=True)
+    if folder.exists():
+        folder.rename(old)
+    fresh.rename(folder)
+    shutil.rmtree(old, ignore_errors=True)
+
+
+def _record(baseline: Baseline) -> dict[str, Any]:
+    return {
+        "format": FORMAT,
+        "versions": dict(baseline.snapshot.versions),
+        "renewals": [vars(renewal) for renewal in baseline.renewals],
+        "origin": dict(baseline.origin),
+    }
+
+
+def _rows(measurements: Sequence[Measurement]) -> str:
+    """Return means over seeds as JSON, one row a line, so that a change reads well in a diff."""
+    rows = [files.to_json(m._asdict()).replace("\n", "") for m in measurements if m.seed is None]
+    return "[\n" + ",\n".join(rows) + "\n]\n"
+
+
+def read(folder: Path) -> Baseline:
+    """Read a baseline.
+
+    Raises
+    ------
+    BadInputError
+        It is missing or empty, or a file in it is not as it was written.
+    NotComparableError
+        It was written in another version's layout.
+    """
+    record = folder / RECORD
+    if not record.is_file():
+        raise BadInputError(f"{folder}: no {RECORD}, so no baseline; {_RENEW}")
+    table = files.read_json(record)
+    if not isinstance(table, dict) or table.get("format") != FORMAT:
+        found = table.get("format") if isinstance(table, dict) else None
+        raise NotComparableError(
+            f"{folder}: a baseline of format {found}, this version reads {FORMAT}; {_RENEW}"
+        )
+    if not files.is_sealed(folder):
+        raise BadInputError(
+            f"{folder}: not as it was written (its files do not match {files.SEAL}); "
+            f"restore it from version control, or {_RENEW}"
+        )
+    try:
+        return _read(folder, table)
+    except (KeyError, TypeError, ValueError, ValidationError) as error:
+        raise BadInputError(f"{folder}: not a baseline ({type(error).__name__})") from None
+
+
+def _read(folder: Path, table: Mapping[str, Any]) -> Baseline:
+    facts = _facts.validate_json((folder / collect.FACTS).read_bytes())
+    evidence = predictions_table.read(folder / PREDICTIONS, facts)
+    return Baseline(
+        snapshot=Snapshot(facts=facts, evidence=evidence, versions=table["versions"]),
+        renewals=tuple(Renewal(**(r | {"worse": tuple(r["worse"])})) for r in table["renewals"]),
+        origin=table["origin"],
+    )

@@ -1,0 +1,115 @@
+"""The gate: a run against its baseline, rule by rule."""
+
+from collections.abc import Iterator, Sequence
+
+from bench.gating import rules
+from bench.gating.comparable import difference_of_tests
+from bench.gating.judging import Check, judge
+from bench.gating.paired import Pair, Study
+from bench.gating.rules import Place
+from bench.gating.snapshot import Snapshot
+from bench.gating.verdicts import RAN, Judgement, Verdict
+from bench.schema import BadInputError, LeftOut
+from bench.suite import GateRule
+
+
+def gate(
+    run: Snapshot, baseline: Snapshot | None, chosen: Sequence[GateRule] = rules.DEFAULTS
+) -> Judgement:
+    """Judge a run by rules; without a baseline only hard limits are judged.
+
+    Raises
+    ------
+    BadInputError
+        A rule names a metric, attribute or group that is not measured.
+    """
+    rules.check(chosen)
+    why = "" if baseline is None else difference_of_tests(run, baseline)
+    pair = Pair(run=run, baseline=baseline, not_comparable=why)
+    checks, verdicts, notes = _checks(pair, chosen) if run.evidence else ([], [], [])
+    return Judgement(
+        verdicts=(*_ran(pair), *judge(checks), *verdicts), rules=tuple(chosen), notes=tuple(notes)
+    )
+
+
+def _ran(pair: Pair) -> Iterator[Verdict]:
+    """Yield a failure for every cell or strategy that is not there, else one pass."""
+    unfinished = pair.run.unfinished
+    for cell in unfinished:
+        reason = f"seed {cell.seed} is {cell.status}: {cell.reason}"
+        yield Verdict("fail", reason, RAN, cell.strategy)
+    known = set(pair.run.strategies) | {cell.strategy for cell in unfinished}
+    gone = [] if pair.baseline is None else [s for s in pair.baseline.judged if s not in known]
+    for strategy in gone:
+        yield Verdict("fail", "in the baseline, but not in this run", RAN, strategy)
+    if not unfinished and not gone:
+        yield Verdict("pass", "", RAN, "")
+
+
+def _checks(
+    pair: Pair, chosen: Sequence[GateRule]
+) -> tuple[list[Check], list[Verdict], list[str]]:
+    """Return what is to be judged, what is known without estimates, and notes."""
+    study = Study(pair, chosen)
+    checks, verdicts, notes = [], [], study.notes()
+    for number, rule in enumerate(chosen, start=1):
+        places = rules.places(rule, study.places)
+        small = [out for out in study.sample.left_out if _is_about(rule, out)]
+        if not places and not small:
+            notes.append(_unmeasured(rule, number, chosen, study.places))
+        for strategy in rule.strategies or pair.run.judged:
+            if strategy not in pair.run.strategies:
+                verdicts.append(_absent(rule, number, strategy))
+                continue
+            verdicts += [_too_small(rule, number, strategy, out) for out in small]
+            checks += [
+                made
+                for p in places
+                if (made := study.check(rule, number, p, strategy)) is not None
+            ]
+    return checks, verdicts, notes
+
+
+def _is_about(rule: GateRule, out: LeftOut) -> bool:
+    named = rule.group in {rules.ANY, out.group} and rule.attribute in {
+        None,
+        rules.ANY,
+        out.attribute,
+    }
+    return bool(out.group) and named
+
+
+def _absent(rule: GateRule, number: int, strategy: str) -> Verdict:
+    return Verdict("fail", "no finished cell of this strategy", rule.metric, strategy, rule=number)
+
+
+def _too_small(rule: GateRule, number: int, strategy: str, out: LeftOut) -> Verdict:
+    return Verdict(
+        "inconclusive",
+        f"only {out.n} examples of this group ({out.reason}): too few to judge",
+        rule.metric,
+        strategy,
+        attribute=out.attribute,
+        group=out.group,
+        rule=number,
+        blocks=rule.on_inconclusive == "fail",
+        max_loss=rule.max_loss,
+        n=out.n,
+    )
+
+
+def _unmeasured(
+    rule: GateRule, number: int, chosen: Sequence[GateRule], places: Sequence[Place]
+) -> str:
+    """Return a note where a default rule finds nothing to judge; a written one is a mistake."""
+    if rule in rules.DEFAULTS and len(chosen) == len(rules.DEFAULTS):
+        return f"{rules.describe(rule)}: not measured here, so not judged"
+    seen = {
+        f"attribute = {p.attribute!r}, group = {p.group!r}"
+        for p in places
+        if p.metric == rule.metric
+    }
+    known = "; ".join(sorted(seen)[:8]) or "not on these predictions"
+    raise BadInputError(
+        f"gate rule {number}: {rules.describe(rule)}: nothing is measured there; measured: {known}"
+    )

@@ -1,0 +1,1 @@
+"""How a run and its baseline become verdicts; `bench.gate` is the way in."""

@@ -1,0 +1,70 @@
+"""Detection: which losses a gate would catch, and how often."""
+
+import numpy as np
+from scipy.special import chdtri, ndtr, stdtrit
+
+from bench.gating.losses import Noise
+from bench.intervals import MANY
+from bench.schema import Array
+
+WANTED = 0.8
+"""Chance at which a loss counts as detectable."""
+_SHARES = (np.arange(200) + 0.5) / 200
+
+
+def chance(noise: Noise, loss: float | Array, tolerance: float, level: float) -> Array:
+    """Return the chance that a true loss fails: significant at `level` and beyond `tolerance`.
+
+    The estimated loss is normal about the true one; the error that the test estimates varies with
+    the χ² of the seeds, over whose quantiles the chance is averaged.
+
+    Parameters
+    ----------
+    noise
+        Of the estimated loss.
+    loss
+        True losses, any shape.
+    tolerance
+        What the rule allows.
+    level
+        One-sided level left to this rule after Holm's correction.
+    """
+    return _beyond(_bar(noise, tolerance, level), noise.true_total, np.asarray(loss))
+
+
+def _beyond(bar: Array, total: float, loss: Array) -> Array:
+    size = loss.astype(np.float64)[..., None]
+    share = np.asarray(size > bar if total == 0 else ndtr((size - bar) / total))
+    return np.asarray(share.mean(axis=-1))
+
+
+def _bar(noise: Noise, tolerance: float, level: float) -> Array:
+    """Return what an estimated loss must exceed, for each quantile of the seeds' χ²."""
+    return np.asarray(np.maximum(_critical(noise, level), tolerance))
+
+
+def _critical(noise: Noise, level: float) -> Array:
+    """Return the loss that is significant, for each quantile of the seeds' χ²."""
+    parts = np.array([s.variance / s.number for s in noise.sides])
+    doubt = sum(part**2 / s.df for part, s in zip(parts, noise.sides, strict=True))
+    seeds = parts.sum()
+    if seeds == 0:
+        return np.full(len(_SHARES), np.sqrt(noise.examples) * stdtrit(MANY, 1 - level))
+    df = seeds**2 / doubt
+    seen = seeds * chdtri(df, 1 - _SHARES) / df
+    square = noise.examples + seen
+    df_total = np.clip(square**2 / (seen**2 / df + noise.examples**2 / MANY), 1, MANY)
+    return np.asarray(np.sqrt(square) * stdtrit(df_total, 1 - level))
+
+
+def smallest(noise: Noise, tolerance: float, level: float, wanted: float = WANTED) -> float:
+    """Return the smallest loss that is caught with the chance `wanted`."""
+    bar, total = _bar(noise, tolerance, level), noise.true_total
+    low, high = 0.0, 2 * float(bar.max()) + 1e-9
+    while _beyond(bar, total, np.asarray(high)) < wanted:
+        low, high = high, 2 * high
+    for _ in range(30):
+        middle = (low + high) / 2
+        enough = _beyond(bar, total, np.asarray(middle)) >= wanted
+        low, high = (low, middle) if enough else (middle, high)
+    return high

@@ -1,0 +1,195 @@
+"""Judging: from rules and paired estimates to verdicts.
+
+A loss fails when it is significant (one-sided, Holm over all losses of a run) and beyond its
+tolerance; it passes when a loss beyond the tolerance is ruled out; else it is inconclusive.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from bench.compare import holm
+from bench.gating.detection import smallest
+from bench.gating.losses import Loss, loss, more_examples, more_seeds
+from bench.gating.rules import Place
+from bench.gating.verdicts import GRAVITY, Outcome, Verdict
+from bench.intervals import CENTRED, LEVEL, Estimate, interval
+from bench.schema import Metric
+from bench.suite import GateRule
+
+
+@dataclass(frozen=True, kw_only=True)
+class Check:
+    """One rule applied to one number of one strategy."""
+
+    rule: GateRule
+    number: int
+    place: Place
+    strategy: str
+    metric: Metric
+    run: Estimate
+    baseline: Estimate | None = None
+    not_comparable: str = ""
+    """Why the loss cannot be judged."""
+    same: bool = False
+    """The strategy's predictions are those of the baseline."""
+
+
+def judge(checks: Sequence[Check]) -> list[Verdict]:
+    """Return a verdict for every check; p values are adjusted over all of their losses."""
+    found = [_loss(check) for check in checks]
+    tested = [i for i, f in enumerate(found) if f is not None and not f.difference.undefined]
+    p_values = [f.p_value for f in (found[i] for i in tested) if f is not None]
+    adjusted = dict(zip(tested, holm(p_values), strict=True))
+    return [
+        _worse(_judge_loss(check, f, adjusted.get(i, 1.0), len(tested)), judge_limits(check))
+        for i, (check, f) in enumerate(zip(checks, found, strict=True))
+    ]
+
+
+def _loss(check: Check) -> Loss | None:
+    judged = check.rule.max_loss is not None and not check.same and not check.not_comparable
+    if not judged or check.baseline is None:
+        return None
+    return loss(check.run, check.baseline, check.metric)
+
+
+def _worse(first: Verdict, second: Verdict) -> Verdict:
+    """Join a loss's and a limit's verdict on the same number: the graver decides."""
+    graver, other = sorted((first, second), key=lambda v: GRAVITY[v.outcome], reverse=True)
+    reasons = [v.reason for v in (graver, other) if v.reason and v.outcome == graver.outcome]
+    return first._replace(outcome=graver.outcome, reason="; ".join(reasons))
+
+
+def _blank(check: Check, outcome: Outcome, reason: str) -> Verdict:
+    value = float(check.run.theta.mean())
+    return Verdict(
+        outcome=outcome,
+        reason=reason,
+        **check.place._asdict(),
+        strategy=check.strategy,
+        rule=check.number,
+        blocks=check.rule.on_inconclusive == "fail",
+        value=value if np.isfinite(value) else None,
+        max_loss=check.rule.max_loss,
+        n=check.run.n,
+        seeds=len(check.run.theta),
+    )
+
+
+def _judge_loss(check: Check, found: Loss | None, p_adjusted: float, family: int) -> Verdict:
+    if found is None:
+        return _unjudged(check)
+    blank = _blank(check, "inconclusive", f"undefined: {found.difference.undefined}")
+    if found.difference.undefined or check.rule.max_loss is None:
+        return blank
+    level = 1 - check.rule.confidence
+    verdict = _measured(blank, found, p_adjusted, level / max(family, 1))
+    if p_adjusted <= level and found.size > check.rule.max_loss:
+        reason = (
+            f"{_worse_by(found.size)} than the baseline, tolerated {check.rule.max_loss:.3g} "
+            f"(adjusted p {p_adjusted:.2g})"
+        )
+        return verdict._replace(outcome="fail", reason=reason + _scope(found))
+    if found.upper_limit(check.rule.confidence) <= check.rule.max_loss:
+        reason = f"{_worse_by(found.size)}; a loss beyond {check.rule.max_loss:.3g} is ruled out"
+        return verdict._replace(outcome="pass", reason=reason + _scope(found))
+    return _undecided(verdict, found, check.rule, level / max(family, 1))
+
+
+def _unjudged(check: Check) -> Verdict:
+    """Return the verdict of a check whose loss is not to be estimated."""
+    if check.not_comparable and check.rule.max_loss is not None:
+        return _blank(check, "not comparable", check.not_comparable)
+    if check.same:
+        verdict = _blank(check, "pass", "the predictions are those of the baseline")
+        return verdict._replace(baseline=verdict.value, difference=0.0, loss=0.0)
+    return _blank(check, "pass", "")
+
+
+def _measured(verdict: Verdict, found: Loss, p_adjusted: float, level: float) -> Verdict:
+    """Return a verdict with the numbers of its loss."""
+    paired = found.difference
+    half = paired.half_width(LEVEL)
+    quoted = paired.family not in CENTRED and paired.family != "point"
+    return verdict._replace(
+        baseline=paired.second,
+        difference=paired.value,
+        low=paired.value - half if quoted else None,
+        high=paired.value + half if quoted else None,
+        loss=found.size,
+        p_adjusted=p_adjusted,
+        detectable_loss=smallest(found.noise, verdict.max_loss or 0.0, level),
+        n=paired.n,
+    )
+
+
+def _undecided(verdict: Verdict, found: Loss, rule: GateRule, level: float) -> Verdict:
+    """Return an inconclusive verdict with what would decide it."""
+    tolerance = rule.max_loss or 0.0
+    room, probability = tolerance - found.worst_case, rule.confidence
+    if found.size > tolerance:
+        room, probability = found.size, 1 - level
+    examples = more_examples(found, room, probability)
+    seeds = more_seeds(found, room, probability)
+    wishes = [
+        f"{examples:,} more examples" if examples else "",
+        f"{seeds} more seeds" if seeds else "",
+    ]
+    wish = " or ".join(w for w in wishes if w)
+    reason = (
+        f"{_worse_by(found.size)}, and a loss beyond {tolerance:.3g} is not ruled out "
+        f"(only beyond {found.upper_limit(rule.confidence):.3g}); with {verdict.n:,} examples the "
+        f"smallest loss that would be caught is {verdict.detectable_loss:.3g}; "
+        + (f"{wish} would decide it" if wish else "more examples or seeds alone do not decide it")
+    )
+    return verdict._replace(
+        outcome="inconclusive",
+        reason=reason + _scope(found),
+        more_examples=examples,
+        more_seeds=seeds,
+    )
+
+
+def _worse_by(size: float) -> str:
+    return f"{abs(size):.3g} {'worse' if size > 0 else 'better'}"
+
+
+def _scope(found: Loss) -> str:
+    if found.noise.knows_seeds or found.difference.family == "point":
+        return ""
+    return " (examples only: one seed a side says nothing about retraining)"
+
+
+def judge_limits(check: Check) -> Verdict:
+    """Return whether the run keeps `max_value` and `min_value`."""
+    rule, value = check.rule, float(check.run.theta.mean())
+    if rule.max_value is None and rule.min_value is None:
+        return _blank(check, "pass", "")
+    if not np.isfinite(value):
+        return _blank(check, "inconclusive", f"undefined: {check.run.undefined}")
+    low, high = value, value
+    if rule.limit_on == "interval":
+        bounds = interval(check.run, (check.metric.low, check.metric.high))
+        low = value if bounds.low is None else bounds.low
+        high = value if bounds.high is None else bounds.high
+    return _within(check, low, high)
+
+
+def _within(check: Check, low: float, high: float) -> Verdict:
+    """Judge an estimate, where both ends are the same, or an interval."""
+    least = -np.inf if check.rule.min_value is None else check.rule.min_value
+    most = np.inf if check.rule.max_value is None else check.rule.max_value
+    said = f"{low:.3g}" if low == high else f"[{low:.3g}, {high:.3g}]"
+    wanted = " and ".join(
+        [f"at least {least:.3g}"] * np.isfinite(least)
+        + [f"at most {most:.3g}"] * np.isfinite(most)
+    )
+    if least <= low and high <= most:
+        return _blank(check, "pass", f"{said}, {wanted} is kept")
+    if high < least or low > most:
+        return _blank(check, "fail", f"{said}, but {wanted} is required")
+    return _blank(
+        check, "inconclusive", f"{said} of {check.run.n:,} examples reaches beyond {wanted}"
+    )

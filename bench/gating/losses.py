@@ -1,0 +1,171 @@
+"""Losses: how much worse a run is than its baseline on one number, and how sure that is.
+
+Run and baseline share their test examples but not their training seeds: examples are paired, and
+the seeds' variances add.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import NamedTuple
+
+import numpy as np
+
+from bench.compare import PairedDifference, Side, difference, side
+from bench.intervals import MANY, Estimate, Family, Spread, spread
+from bench.schema import Metric
+
+HIT_OR_MISS: frozenset[Family] = frozenset({"rate", "gap", "ratio", "worst"})
+"""Families made of shares: where no example was answered differently, some may yet be."""
+MOST_SEEDS = 1_000
+MOST_EXAMPLES = 1e6
+"""Times the examples there are; beyond, more of them are no answer."""
+
+
+class Seeds(NamedTuple):
+    """What the training seeds of one side add to a loss's variance."""
+
+    variance: float
+    """Of one seed; 0 where nobody trained two."""
+    number: int
+    df: float
+    sampled: float = 0.0
+    """The part of `variance` that is due to the test examples: seeds differ in which they miss."""
+
+
+class Noise(NamedTuple):
+    """The variance of a loss, by where it comes from."""
+
+    examples: float
+    sides: tuple[Seeds, Seeds]
+
+    def spread(self, examples: float = 1, seeds: int = 0) -> Spread:
+        """Return total error and df with `examples` times the examples and `seeds` more seeds."""
+        parts = [(self.examples / examples, MANY)]
+        parts += [(s.variance / (s.number + seeds), s.df + seeds) for s in self.sides]
+        return spread(*parts)
+
+    @property
+    def true_total(self) -> float:
+        """The standard error that losses really have over many runs; at most that of a test.
+
+        A test counts what seeds and examples have in common twice, which makes it careful.
+        """
+        trained = [max(s.variance - s.sampled, 0.0) / s.number for s in self.sides]
+        return float(np.sqrt(self.examples + sum(trained)))
+
+    @property
+    def knows_seeds(self) -> bool:
+        """Whether any side was trained twice, so that retraining noise is known."""
+        return any(s.number > 1 for s in self.sides)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Loss:
+    """A run minus its baseline on one number; a positive loss is worse."""
+
+    difference: PairedDifference
+    noise: Noise
+
+    @property
+    def size(self) -> float:
+        """The loss without its bootstrap bias: what a test is about."""
+        return self.difference.loss
+
+    @property
+    def worst_case(self) -> float:
+        """The larger of the loss with and without its bootstrap bias: what a pass is about."""
+        return max(self.size, replace(self.difference, bias=0.0).loss)
+
+    @property
+    def p_value(self) -> float:
+        """One-sided, of no loss."""
+        return self.difference.p_loss()
+
+    def upper_limit(self, confidence: float) -> float:
+        """Return the loss that is ruled out, one-sided, with `confidence`."""
+        deviation = self.difference.spread
+        return self.worst_case + deviation.quantile(confidence) * deviation.total
+
+
+def loss(run: Estimate, baseline: Estimate, metric: Metric) -> Loss:
+    """Return how much worse `run` is; both estimates rest on the same draws of examples."""
+    found = difference(_side(run), _side(baseline), metric, matched=False)
+    if found.undefined:
+        return Loss(difference=found, noise=Noise(np.nan, _seeds(run, baseline)))
+    moved = run.values[:, 1:].mean(axis=0) - baseline.values[:, 1:].mean(axis=0)
+    examples = float(moved.var(ddof=1)) if len(moved) > 1 else 0.0
+    noise = Noise(max(examples, least_variance(run)), _seeds(run, baseline))
+    return Loss(difference=replace(found, spread=noise.spread()), noise=noise)
+
+
+def _side(estimate: Estimate) -> Side:
+    """Reduce an estimate; one that does not depend on examples has draws that never move."""
+    if estimate.family == "point":
+        still = np.full((len(estimate.theta), 3), estimate.theta[:, None])
+        return side(replace(estimate, values=still), ())
+    return side(estimate, ())
+
+
+def least_variance(estimate: Estimate) -> float:
+    """Return the least variance that a difference of shares of n examples has: p(1−p)/n.
+
+    With p = 1/(n + 2): where no example was answered differently, the next may be (Agresti & Coull
+    1998). Of a gap or a worst group, n is that of its smallest part.
+    """
+    if estimate.family not in HIT_OR_MISS:
+        return 0.0
+    n = max(min((p.n for kind in estimate.parts for p in kind), default=estimate.n), 1)
+    return (n + 1) / (n + 2) ** 2 / n
+
+
+def _seeds(run: Estimate, baseline: Estimate) -> tuple[Seeds, Seeds]:
+    """Return each side's seed variance; a side with one seed is taken to vary as the other."""
+    first, second = trained(run), trained(baseline)
+    if first.number == 1:
+        first = second._replace(number=1)
+    elif second.number == 1:
+        second = first._replace(number=1)
+    return first, second
+
+
+def trained(estimate: Estimate) -> Seeds:
+    """Return how an estimate varies from seed to seed."""
+    theta, draws = estimate.theta, estimate.values[:, 1:]
+    if len(theta) == 1:
+        return Seeds(0.0, 1, 1)
+    df = len(theta) - 1
+    apart = draws - draws.mean(axis=0)
+    sampled = float(apart.var(axis=1).sum() / df) if estimate.family != "point" else 0.0
+    return Seeds(float(theta.var(ddof=1)), len(theta), df, sampled)
+
+
+def more_examples(found: Loss, target: float, probability: float) -> int | None:
+    """Return how many more examples bring t·total down to `target`; None: no number does.
+
+    The t quantile is that of `probability`; the loss is taken to stay as it is.
+    """
+
+    def enough(times: float) -> bool:
+        deviation = found.noise.spread(examples=times)
+        return deviation.quantile(probability) * deviation.total <= target
+
+    steps = np.geomspace(1, MOST_EXAMPLES, 400)
+    times = next((float(t) for t in steps if enough(t)), None)
+    return None if times is None else int(np.ceil((times - 1) * found.difference.n))
+
+
+def more_seeds(found: Loss, target: float, probability: float) -> int | None:
+    """Return how many more seeds a side bring t·total down to `target`; None: no number does."""
+    if not found.noise.knows_seeds:
+        return None
+    for seeds in _numbers():
+        deviation = found.noise.spread(seeds=seeds)
+        if deviation.quantile(probability) * deviation.total <= target:
+            return seeds
+    return None
+
+
+def _numbers() -> Iterator[int]:
+    """Yield numbers of seeds worth trying: every one at first, then coarser."""
+    yield from range(20)
+    yield from range(20, MOST_SEEDS, 20)

@@ -1,0 +1,154 @@
+"""Paired estimates: a run and its baseline on the same draws of the same test examples."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import chain
+
+import numpy as np
+
+from bench.gating import rules
+from bench.gating.judging import Check
+from bench.gating.rules import Place
+from bench.gating.snapshot import Snapshot, in_order
+from bench.grouping import Grouping
+from bench.intervals import Estimate, nothing
+from bench.plugins import load
+from bench.resample import Sample, Statistic, Table
+from bench.schema import Array, Evidence, Predictions
+from bench.suite import GateRule
+
+Numbers = Mapping[Place, Estimate]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Pair:
+    """A run and its baseline, and why they may not be compared."""
+
+    run: Snapshot
+    baseline: Snapshot | None
+    not_comparable: str = ""
+
+    @property
+    def old(self) -> Mapping[str, Evidence]:
+        """Label -> evidence of the baseline, as far as it may be compared."""
+        return {} if self.baseline is None or self.not_comparable else self.baseline.strategies
+
+
+class Study:
+    """The estimates of both sides, on the same draws of the same test examples."""
+
+    def __init__(self, pair: Pair, chosen: Sequence[GateRule]) -> None:
+        """Draw the examples; estimate what the rules are about."""
+        named = set(chain.from_iterable(rule.strategies for rule in chosen))
+        labels = [s for s in pair.run.strategies if s in named or s in pair.run.judged]
+        ids = pair.run.evidence[0].test[0].example_id
+        self.pair = pair
+        self.new = {s: in_order(pair.run.strategies[s], ids) for s in labels}
+        self.old = {s: in_order(pair.old[s], ids) for s in labels if s in pair.old}
+        self.sample = Unpermuted([*self.new.values(), *self.old.values()], pair.run.settings)
+        self._run = {s: numbers(e, self.sample, chosen) for s, e in self.new.items()}
+        self._baseline = {s: numbers(e, self.sample, chosen) for s, e in self.old.items()}
+
+    @property
+    def places(self) -> list[Place]:
+        """Everything that was measured of any strategy."""
+        return list(dict.fromkeys(chain.from_iterable(self._run.values())))
+
+    def estimate(self, strategy: str, place: Place) -> Estimate | None:
+        """Return the run's estimate of a number; None where it is not measured."""
+        return self._run.get(strategy, {}).get(place)
+
+    def check(self, rule: GateRule, number: int, place: Place, strategy: str) -> Check | None:
+        """Return a rule's check of one number; None where the rule does not ask for it."""
+        if place not in self._run[strategy]:
+            return None
+        found = Check(
+            rule=rule,
+            number=number,
+            place=place,
+            strategy=strategy,
+            metric=rules.declared()[rule.metric][1],
+            run=self._run[strategy][place],
+            not_comparable=self._why_not(rule, strategy),
+        )
+        if found.not_comparable or strategy not in self.old:
+            limits = rule.max_value is not None or rule.min_value is not None
+            return found if found.not_comparable or limits else None
+        same = found.run.family != "point" and is_same(self.new[strategy], self.old[strategy])
+        old = self._baseline[strategy].get(place) or replace(
+            found.run, values=nothing(1), undefined="not measured in the baseline"
+        )
+        return replace(found, baseline=old, same=same)
+
+    def _why_not(self, rule: GateRule, strategy: str) -> str:
+        if self.pair.not_comparable or self.pair.baseline is None:
+            return self.pair.not_comparable
+        version = self.pair.baseline.versions.get(rule.metric)
+        if version != self.pair.run.versions[rule.metric]:
+            return (
+                f"{rule.metric} is defined by version {self.pair.run.versions[rule.metric]}, the "
+                f"baseline's is {'not known' if version is None else version}"
+            )
+        return (
+            "not in the baseline"
+            if strategy in rule.strategies and strategy not in self.old
+            else ""
+        )
+
+    def notes(self) -> list[str]:
+        """Return what no rule asked for: new strategies, groups left out."""
+        new = [s for s in self.new if s not in self.old and self.pair.old]
+        return [f"{s}: not in the baseline, so its losses are not judged" for s in new] + [
+            f"{out.attribute} {out.group or '(no group)'}: left out of gaps, {out.n} examples, "
+            f"{out.reason}"
+            for out in self.sample.left_out
+        ]
+
+
+def is_same(new: Evidence, old: Evidence) -> bool:
+    """Whether every answer of every seed is that of the baseline."""
+    sides = [(*e.test, *e.validation, *chain.from_iterable(e.views.values())) for e in (new, old)]
+    return len(sides[0]) == len(sides[1]) and all(map(_equal, *sides))
+
+
+def _equal(one: Predictions, other: Predictions) -> bool:
+    if one.probability is None or other.probability is None:
+        stated = one.probability is other.probability
+    else:
+        stated = np.array_equal(one.probability, other.probability)
+    return stated and np.array_equal(one.prediction, other.prediction)
+
+
+def numbers(evidence: Evidence, sample: Sample, chosen: Sequence[GateRule]) -> Numbers:
+    """Return the estimates that rules may be about; of two audits' the first counts.
+
+    What the rules do not ask for is not measured: a gate must answer in seconds.
+    """
+    found: dict[Place, Estimate] = {}
+    settings = sample.settings
+    for audit in dict.fromkeys(a for r in chosen for a in rules.declared()[r.metric][0]):
+        declared = load("bench.audits", audit).METRICS
+        waiting = [r for r in chosen if r.metric in declared and not _is_settled(r, found)]
+        if waiting:
+            sample.settings = replace(settings, only=tuple({r.metric for r in waiting}))
+            for estimate in load("bench.audits", audit).estimates(evidence, sample):
+                if sample.settings.wants(estimate.metric):
+                    found.setdefault(Place(*estimate.key), estimate)
+    sample.settings = settings
+    return found
+
+
+def _is_settled(rule: GateRule, found: Numbers) -> bool:
+    """Whether a rule on the whole test set has its number already."""
+    return rule.group in {None, ""} and any(
+        not p.attribute and not p.group for p in rules.places(rule, list(found))
+    )
+
+
+class Unpermuted(Sample):
+    """A sample whose floors cost nothing: no rule reads one."""
+
+    def permuted(self, table: Table, grouping: Grouping, statistic: Statistic) -> Array:
+        """Return the statistic of one table without rows, in the shape of a draw."""
+        width = 1 if table.values is None else table.values.shape[1]
+        return statistic(np.zeros((*table.shape, width, 1)))

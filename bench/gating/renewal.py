@@ -1,0 +1,109 @@
+"""Renewal: a baseline takes another's place on purpose, and what got worse is stated.
+
+Small losses, each within its tolerance, must not add up unseen. The value that a number had when a
+reason was last given is its origin; a renewal that lost more than the tolerance since needs one.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from typing import NamedTuple
+
+import numpy as np
+
+from bench.baseline import Baseline, Renewal
+from bench.gate import gate
+from bench.gating import rules
+from bench.gating.paired import Pair, Study
+from bench.gating.snapshot import Snapshot
+from bench.gating.words import name
+from bench.schema import BadInputError, Metric
+from bench.suite import GateRule
+
+
+class Tolerated(NamedTuple):
+    """A number that may not get worse by more than a tolerance."""
+
+    value: float
+    max_loss: float
+    metric: Metric
+
+
+def renewed(
+    run: Snapshot, old: Baseline | None, chosen: Sequence[GateRule], reason: str
+) -> tuple[Baseline, list[str]]:
+    """Return the next baseline and, in words, what is worse than the old one.
+
+    Whoever calls decides: with something worse and no reason, the old one should stay.
+
+    Raises
+    ------
+    BadInputError
+        A cell of the run failed or is missing.
+    """
+    _check_finished(run)
+    now = tolerated(run, chosen)
+    values = {key: number.value for key, number in now.items()}
+    if old is None:
+        return Baseline(snapshot=run, origin=values), []
+    worse = what_got_worse(run, old, chosen, now)
+    if worse and reason:
+        stated = Renewal(reason=reason, commit=run.facts.commit, worse=tuple(worse))
+        return Baseline(snapshot=run, origin=values, renewals=(*old.renewals, stated)), worse
+    origin = values | {key: value for key, value in old.origin.items() if key in values}
+    return Baseline(snapshot=run, origin=origin, renewals=old.renewals), worse
+
+
+def _check_finished(run: Snapshot) -> None:
+    if not run.evidence:
+        raise BadInputError(f"{run.facts.suite}: no finished cell, so nothing to compare with")
+    for cell in run.unfinished:
+        raise BadInputError(
+            f"{cell.strategy}, seed {cell.seed}: {cell.status} ({cell.reason}); a baseline needs "
+            "every cell: run the suite again"
+        )
+
+
+def what_got_worse(
+    run: Snapshot, old: Baseline, chosen: Sequence[GateRule], now: Mapping[str, Tolerated]
+) -> list[str]:
+    """Return what fails against the old baseline, or lost more than its tolerance."""
+    failed = [v for v in gate(run, old.snapshot, chosen).verdicts if v.outcome == "fail"]
+    said = [f"{v.strategy}: {name(v)}: {v.reason}" for v in failed]
+    before = {key: number.value for key, number in tolerated(old.snapshot, chosen).items()}
+    said += _lost(now, before, "the old baseline")
+    said += _lost(now, old.origin, "a reason was last given")
+    return said
+
+
+def _lost(now: Mapping[str, Tolerated], then: Mapping[str, float], since: str) -> Iterator[str]:
+    for key, (value, max_loss, metric) in now.items():
+        if key in then and _loss(metric, value, then[key]) > max_loss:
+            yield f"{key}: from {then[key]:.3g} to {value:.3g} since {since}"
+
+
+def _loss(metric: Metric, now: float, then: float) -> float:
+    target = {"zero": 0.0, "one": 1.0}.get(metric.better)
+    if target is not None:
+        return abs(now - target) - abs(then - target)
+    return then - now if metric.better == "higher" else now - then
+
+
+def tolerated(snapshot: Snapshot, chosen: Sequence[GateRule]) -> dict[str, Tolerated]:
+    """Return every number of which a rule asks that it lose no more than a tolerance."""
+    if not snapshot.evidence:
+        return {}
+    still = replace(snapshot.facts, settings=replace(snapshot.settings, replicates=1))
+    study = Study(Pair(run=replace(snapshot, facts=still), baseline=None), chosen)
+    found: dict[str, Tolerated] = {}
+    for rule in (r for r in chosen if r.max_loss is not None):
+        for place in rules.places(rule, study.places):
+            for strategy in rule.strategies or snapshot.judged:
+                estimate = study.estimate(strategy, place)
+                value = float("nan") if estimate is None else float(estimate.theta.mean())
+                if np.isfinite(value):
+                    key = " ".join(part for part in (strategy, *place) if part)
+                    number = Tolerated(
+                        value, rule.max_loss or 0.0, rules.declared()[rule.metric][1]
+                    )
+                    found[key] = min(found.get(key, number), number, key=lambda t: t.max_loss)
+    return found

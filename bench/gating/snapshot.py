@@ -1,0 +1,98 @@
+"""Snapshots: what a gate looks at, of a run, of a baseline or of a file of predictions."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+
+from bench import collect
+from bench.facts import CellFacts, RunFacts
+from bench.gating import rules
+from bench.schema import Array, AuditSettings, Evidence, Predictions
+
+
+@dataclass(frozen=True, kw_only=True)
+class Snapshot:
+    """One side of a gate."""
+
+    facts: RunFacts
+    evidence: tuple[Evidence, ...]
+    versions: Mapping[str, int]
+    """Version of every metric's definition by which its numbers were judged."""
+
+    @property
+    def settings(self) -> AuditSettings:
+        """How its audits are made."""
+        return self.facts.settings or AuditSettings()
+
+    @property
+    def strategies(self) -> dict[str, Evidence]:
+        """Label -> what it left behind; yardsticks included."""
+        return {e.strategy: e for e in self.evidence}
+
+    @property
+    def judged(self) -> tuple[str, ...]:
+        """Labels that a rule is about unless it names others: all but the yardsticks."""
+        apart = {s.label for s in self.facts.strategies if s.yardstick}
+        return tuple(e.strategy for e in self.evidence if e.strategy not in apart)
+
+    @property
+    def unfinished(self) -> tuple[CellFacts, ...]:
+        """Cells that failed or were never run."""
+        return tuple(cell for cell in self.facts.cells if cell.status != "finished")
+
+
+def versions() -> dict[str, int]:
+    """Return the version of every metric's definition in this code."""
+    return {name: metric.version for name, (_, metric) in rules.declared().items()}
+
+
+def of_run(run: Path) -> Snapshot:
+    """Return what a run's folder holds by now."""
+    facts = collect.read_facts(run)
+    found = tuple(rounded(e) for e in collect.evidence(run, facts))
+    return Snapshot(facts=facts, evidence=found, versions=versions())
+
+
+def of_evidence(evidence: Evidence, name: str, settings: AuditSettings) -> Snapshot:
+    """Return a snapshot of predictions that no run of ours made."""
+    facts = RunFacts(suite=name, settings=settings)
+    return Snapshot(facts=facts, evidence=(rounded(evidence),), versions=versions())
+
+
+def rounded(evidence: Evidence) -> Evidence:
+    """Return evidence with probabilities of 32 bits, as a baseline keeps them.
+
+    Else a run would differ from its own baseline in the last digits.
+    """
+    return replace(
+        evidence,
+        test=tuple(_rounded(p) for p in evidence.test),
+        validation=tuple(_rounded(p) for p in evidence.validation),
+        views={view: tuple(_rounded(p) for p in ps) for view, ps in evidence.views.items()},
+    )
+
+
+def _rounded(predictions: Predictions) -> Predictions:
+    known = predictions.probability
+    kept = None if known is None else known.astype(np.float32).astype(np.float64)
+    return replace(predictions, probability=kept)
+
+
+def in_order(evidence: Evidence, ids: Array) -> Evidence:
+    """Return evidence whose test examples are in the order of `ids`, which they must equal."""
+
+    def ordered(answers: tuple[Predictions, ...]) -> tuple[Predictions, ...]:
+        return tuple(_in_order(p, ids) for p in answers)
+
+    views = {view: ordered(answers) for view, answers in evidence.views.items()}
+    return replace(evidence, test=ordered(evidence.test), views=views)
+
+
+def _in_order(predictions: Predictions, ids: Array) -> Predictions:
+    if np.array_equal(predictions.example_id, ids):
+        return predictions
+    order = np.argsort(predictions.example_id)
+    place = np.searchsorted(predictions.example_id, ids, sorter=order)
+    return predictions.take(order[place])

@@ -1,0 +1,94 @@
+"""Power: which losses the gate would catch, said before there is a run to judge.
+
+A future run is taken to be like the baseline: as many seeds, trained independently, on the same
+test examples. What its losses would vary by is read off how the baseline's own seeds differ.
+"""
+
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from bench.gating import rules
+from bench.gating.detection import WANTED, chance, smallest
+from bench.gating.losses import Noise, least_variance, trained
+from bench.gating.paired import Pair, Study
+from bench.gating.rules import Place
+from bench.gating.snapshot import Snapshot
+from bench.intervals import Estimate
+from bench.schema import BadInputError
+from bench.suite import GateRule
+
+CURVE = 9
+"""Points of a curve, from no loss to twice the detectable one."""
+
+
+class Power(NamedTuple):
+    """What the gate would catch of one number of one strategy."""
+
+    strategy: str
+    place: Place
+    max_loss: float
+    detectable_loss: float
+    """The smallest true loss that is caught with 80 % chance."""
+    curve: tuple[tuple[float, float], ...]
+    """(true loss, chance that it is caught)."""
+    n: int
+    seeds: int
+    cautious: bool
+    """One seed: how much of two models' noise is shared is not known, so none is taken to be."""
+
+
+def power(snapshot: Snapshot, chosen: Sequence[GateRule]) -> list[Power]:
+    """Return the power of every rule with a tolerance; Holm's correction at its strictest.
+
+    Raises
+    ------
+    BadInputError
+        A rule names what is not measured, or no rule has a tolerance.
+    """
+    rules.check(chosen)
+    found = list(_judged(snapshot, chosen))
+    if not found:
+        raise BadInputError("no rule with max_loss is about anything measured here: no power")
+    return [_power(rule, strategy, estimate, len(found)) for rule, strategy, estimate in found]
+
+
+def _judged(
+    snapshot: Snapshot, chosen: Sequence[GateRule]
+) -> Iterator[tuple[GateRule, str, Estimate]]:
+    study = Study(Pair(run=snapshot, baseline=None), chosen)
+    for rule in (r for r in chosen if r.max_loss is not None):
+        for place in rules.places(rule, study.places):
+            for strategy in rule.strategies or snapshot.judged:
+                estimate = study.estimate(strategy, place)
+                if estimate is not None and np.isfinite(estimate.theta).all():
+                    yield rule, strategy, estimate
+
+
+def _power(rule: GateRule, strategy: str, estimate: Estimate, family: int) -> Power:
+    noise, tolerance = noise_of_runs(estimate), rule.max_loss or 0.0
+    level = (1 - rule.confidence) / family
+    least = smallest(noise, tolerance, level, WANTED)
+    losses = np.linspace(0, 2 * least, CURVE)
+    chances = chance(noise, losses, tolerance, level)
+    return Power(
+        strategy=strategy,
+        place=Place(*estimate.key),
+        max_loss=tolerance,
+        detectable_loss=least,
+        curve=tuple((float(x), float(y)) for x, y in zip(losses, chances, strict=True)),
+        n=estimate.n,
+        seeds=len(estimate.theta),
+        cautious=len(estimate.theta) == 1,
+    )
+
+
+def noise_of_runs(estimate: Estimate) -> Noise:
+    """Return what the difference of two runs like this one would vary by."""
+    side = trained(estimate)
+    drawn = estimate.values[:, 1:].mean(axis=0)
+    examples = 2 * side.sampled / side.number
+    if side.number == 1 and len(drawn) > 1:
+        examples = 2 * float(drawn.var(ddof=1))
+    return Noise(max(examples, least_variance(estimate)), (side, side))

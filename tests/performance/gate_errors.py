@@ -1,0 +1,182 @@
+"""How often the gate errs: false alarms, misses, and whether `power` says so beforehand.
+
+Run with `python -m tests.performance.gate_errors [STUDIES]`; its tables stand in docs/gate.md.
+Each study draws a test set and two runs of one strategy (tests/_models.py). In A/A studies both
+are alike but for their seeds; else the second is made worse by a known amount.
+"""
+
+import sys
+import time
+from dataclasses import dataclass
+
+import numpy as np
+
+from bench.gate import gate
+from bench.gating.rules import DEFAULTS
+from bench.gating.snapshot import Snapshot, of_evidence
+from bench.gating.verdicts import Verdict
+from bench.power import power
+from bench.schema import AuditSettings
+from tests import _models as models
+
+REPLICATES = 500
+SETTINGS = ((2000, 3), (2000, 5), (500, 3), (500, 5))
+GROUP = models.GROUPS.index("female")
+TOLERATED = {rule.metric: rule.max_loss or 0.0 for rule in DEFAULTS}
+
+
+@dataclass(frozen=True)
+class Plant:
+    """A known loss: in which number, how large, and the quality that has it."""
+
+    name: str
+    metric: str
+    group: str
+    loss: float
+    quality: models.Quality
+
+
+def snapshots(
+    n: int, seeds: int, rng: np.random.Generator, quality: models.Quality = models.USUAL
+) -> tuple[Snapshot, Snapshot]:
+    """Return a run of some quality and its baseline, on one new test set."""
+    test = models.examples(n, rng)
+    settings = AuditSettings(replicates=REPLICATES, seed=int(rng.integers(2**31)))
+    old = models.strategy(test, rng, seeds=seeds)
+    new = models.strategy(test, rng, seeds=seeds, quality=quality)
+    return of_evidence(new, "run", settings), of_evidence(old, "baseline", settings)
+
+
+def losses(verdicts: tuple[Verdict, ...]) -> list[Verdict]:
+    """Return the verdicts that compared something."""
+    return [v for v in verdicts if v.loss is not None]
+
+
+def false_alarms(n: int, seeds: int, studies: int) -> tuple[float, float, float]:
+    """Return the share of A/A gates that fail, that fail by tolerance alone, that are open."""
+    rng = np.random.default_rng([n, seeds])
+    failed = naive = open_ = 0
+    for _ in range(studies):
+        judged = losses(gate(*snapshots(n, seeds, rng)).verdicts)
+        failed += any(v.outcome == "fail" for v in judged)
+        open_ += any(v.outcome == "inconclusive" for v in judged)
+        naive += any(_plain_loss(v) > (v.max_loss or 0) for v in judged)
+    return failed / studies, naive / studies, open_ / studies
+
+
+def _plain_loss(verdict: Verdict) -> float:
+    """Return the loss as a threshold gate would see it, without any statistics."""
+    higher = verdict.metric in {"accuracy", "worst_group_accuracy", "true_positive_rate"}
+    return (verdict.difference or 0.0) * (-1 if higher else 1)
+
+
+def true_loss(metric: str, group: str, quality: models.Quality) -> float:
+    """Return what a quality loses in the population, from a very large test set."""
+    test = models.examples(400_000, np.random.default_rng(1))
+    change = [
+        _measure(metric, group, test, q, np.random.default_rng(2)) for q in (models.USUAL, quality)
+    ]
+    return (change[0] - change[1]) * (1 if metric != "expected_calibration_error" else -1)
+
+
+def _measure(
+    metric: str,
+    group: str,
+    test: models.Examples,
+    quality: models.Quality,
+    rng: np.random.Generator,
+) -> float:
+    answers = models.predict(test, quality, rng)
+    if metric == "accuracy":
+        return float((answers.prediction == test.label).mean())
+    if metric == "true_positive_rate":
+        rows = (test.label == 1) & (answers.groups["target"] == group)
+        return float(answers.prediction[rows].mean())
+    assert answers.probability is not None
+    confidence = answers.probability.max(axis=1)
+    right = answers.probability.argmax(axis=1) == test.label
+    bins = np.ceil(confidence * 15).astype(int)
+    return float(np.abs(np.bincount(bins, weights=right - confidence)).sum() / len(right))
+
+
+def plant(name: str, metric: str, group: str, times: float) -> Plant:
+    """Return the quality that loses `times` the default tolerance in one number."""
+    wanted = times * TOLERATED[metric]
+    low, high = 0.0, 1.0
+    for _ in range(12):
+        middle = (low + high) / 2
+        low, high = (
+            (middle, high) if true_loss(metric, group, _made_worse(name, middle)) < wanted
+            else (low, middle)
+        )  # fmt: skip
+    quality = _made_worse(name, high)
+    return Plant(name, metric, group, true_loss(metric, group, quality), quality)
+
+
+def _made_worse(name: str, much: float) -> models.Quality:
+    if name == "accuracy":
+        return models.worse(signal=models.USUAL.signal * (1 - 0.6 * much))
+    if name == "one group's TPR":
+        missed = [0.0] * len(models.GROUPS)
+        missed[GROUP] = 1.5 * much
+        return models.worse(missed=tuple(missed))
+    return models.worse(sharpness=1 + 2 * much)
+
+
+def caught(planted: Plant, n: int, seeds: int, studies: int) -> tuple[float, float, float, float]:
+    """Return how often the rule fails, the gate fails, the rule passes, and `power`'s claim."""
+    rng = np.random.default_rng([n, seeds, 7])
+    rule_failed = gate_failed = passed = 0
+    claims = []
+    for _ in range(studies):
+        run, baseline = snapshots(n, seeds, rng, planted.quality)
+        judged = losses(gate(run, baseline).verdicts)
+        about = next(v for v in judged if (v.metric, v.group) == (planted.metric, planted.group))
+        rule_failed += about.outcome == "fail"
+        passed += about.outcome == "pass"
+        gate_failed += any(v.outcome == "fail" for v in judged)
+        claims.append(claim(baseline, planted))
+    return (*(x / studies for x in (rule_failed, gate_failed, passed)), float(np.mean(claims)))
+
+
+def claim(baseline: Snapshot, planted: Plant) -> float:
+    """Return the chance that `power` gives to the planted loss, read off its curve."""
+    found = next(
+        p
+        for p in power(baseline, DEFAULTS)
+        if (p.place.metric, p.place.group) == (planted.metric, planted.group)
+    )
+    return float(np.interp(planted.loss, *zip(*found.curve, strict=True)))
+
+
+def main() -> None:
+    """Print both tables."""
+    studies = int(sys.argv[1]) if len(sys.argv) > 1 else 1000
+    begun = time.process_time()
+    print("| test examples | seeds | gate fails | tolerance alone fails | something undecided |")
+    print("|--:|--:|--:|--:|--:|")
+    for n, seeds in SETTINGS:
+        failed, naive, undecided = false_alarms(n, seeds, studies)
+        print(f"| {n:,} | {seeds} | {failed:.1%} | {naive:.1%} | {undecided:.1%} |", flush=True)
+    print(
+        "\n| planted | true loss | examples | seeds | rule fails | gate fails | passes | `power` |"
+    )
+    print("|---|--:|--:|--:|--:|--:|--:|--:|")
+    plants = (
+        ("accuracy", "accuracy", ""),
+        ("one group's TPR", "true_positive_rate", models.GROUPS[GROUP]),
+        ("calibration", "expected_calibration_error", ""),
+    )
+    for times in (1, 2):
+        for name, metric, group in plants:
+            planted = plant(name, metric, group, times)
+            for n, seeds in SETTINGS[:2]:
+                shares = caught(planted, n, seeds, max(studies // 5, 1))
+                row = " | ".join(f"{share:.1%}" for share in shares)
+                print(f"| {name} | {planted.loss:.3f} | {n:,} | {seeds} | {row} |", flush=True)
+    print(f"\n{studies:,} A/A studies a row, {REPLICATES} draws; "
+          f"{time.process_time() - begun:,.0f} s of one core")  # fmt: skip
+
+
+if __name__ == "__main__":
+    main()
