@@ -12,6 +12,10 @@ from bench.plan import Cell
 from bench.schema import BadInputError
 
 
+REFUSED = 2
+"""Exit code of a worker whose input a person must mend."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Job:
     """A cell, where its inputs lie and where its outcome goes."""
@@ -36,7 +40,7 @@ def main(job: Job, pipe: Connection) -> None:
         sys.exit(1)
     except BadInputError as error:
         pipe.send(str(error))
-        sys.exit(2)
+        sys.exit(REFUSED)
     except Exception as error:
         if os.environ.get("TUNEFAIR_TRACEBACK"):
             raise

@@ -16,6 +16,9 @@ def behave(job, pipe):
     if name == "explains":
         pipe.send("out of memory at 32 rows")
         os._exit(1)
+    if name == "refused":
+        pipe.send("a budget too small")
+        os._exit(2)
     if name == "slow":
         time.sleep(0.5)
     job.destination.write_text(str(os.getpid()))

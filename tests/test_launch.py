@@ -53,6 +53,17 @@ def test_every_way_to_die_is_told_and_harms_no_other(tmp_path):
     assert sorted(p.name for p in tmp_path.iterdir()) == ["fine", "slow", "well"]
 
 
+def test_a_first_cell_that_is_refused_ends_the_run_with_its_reason(tmp_path):
+    with pytest.raises(BadInputError, match="refused: a budget too small"):
+        launch(tmp_path, ["refused", "slow", "well"], workers=1)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_later_cell_that_is_refused_only_fails_itself(tmp_path):
+    ended, _ = launch(tmp_path, ["well", "refused", "fine"], workers=1)
+    assert ended == {"well": "", "refused": "a budget too small", "fine": ""}
+
+
 def test_cells_run_in_processes_of_their_own(tmp_path):
     launch(tmp_path, ["a", "b"], workers=1)
     pids = {(tmp_path / name).read_text() for name in ("a", "b")}

@@ -10,6 +10,7 @@ from multiprocessing.process import BaseProcess
 
 from bench import worker
 from bench.launch.slots import Slots
+from bench.schema import BadInputError
 from bench.worker import Job
 
 
@@ -38,9 +39,16 @@ class Launcher:
     preload: tuple[str, ...] = ("bench.train",)
     """Imports of some seconds, paid once by the fork server."""
     _running: list[Running] = field(default_factory=list)
+    _ended: int = 0
 
     def launch(self, jobs: Sequence[Job]) -> None:
-        """Run every job; a failed one is told to `finished` and stops no other."""
+        """Run every job; a failed one is told to `finished` and stops no other.
+
+        Raises
+        ------
+        BadInputError
+            The first cell to end was refused: so would the others be, and nothing is lost.
+        """
         _limit_threads(jobs)
         context = multiprocessing.get_context("forkserver")
         context.set_forkserver_preload(list(self.preload))
@@ -83,6 +91,9 @@ class Launcher:
         _read(one)
         one.pipe.close()
         self._running.remove(one)
+        if one.process.exitcode == worker.REFUSED and not self._ended:
+            raise BadInputError(f"{one.job.cell.label}: {one.reason}")
+        self._ended += 1
         self.finished(one.job, _verdict(one))
 
 
