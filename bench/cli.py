@@ -22,7 +22,7 @@ err = Console(stderr=True)
 
 Runs = Annotated[Path, typer.Option(help="Where runs and prepared data are kept.")]
 SuiteName = Annotated[str, typer.Argument(help="A suite's name or its TOML file.")]
-Only = Annotated[list[str], typer.Option(help="Train this strategy only; repeat for several.")]
+Only = Annotated[list[str], typer.Option(help="Train these strategies only: a,b or repeated.")]
 Seeds = Annotated[int | None, typer.Option(min=1, help="How many seeds, instead of the suite's.")]
 Jobs = Annotated[str, typer.Option(help="Cells at once: a number, or auto.")]
 Device = Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")]
@@ -48,7 +48,12 @@ def run(
     failed = stages.run(
         chosen,
         stages.Wishes(
-            file=path, runs=runs, only=tuple(only), jobs=jobs, device=device, console=err
+            file=path,
+            runs=runs,
+            only=tuple(",".join(only).split(",")) if only else (),
+            jobs=jobs,
+            device=device,
+            console=err,
         ),
     )
     _report(runs / chosen.name, None, None)

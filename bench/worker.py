@@ -11,7 +11,6 @@ from bench import files, provenance, store
 from bench.plan import Cell
 from bench.schema import BadInputError
 
-
 REFUSED = 2
 """Exit code of a worker whose input a person must mend."""
 
