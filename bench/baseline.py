@@ -110,7 +110,7 @@ def read(folder: Path) -> Baseline:
     if not files.is_sealed(folder):
         raise BadInputError(
             f"{folder}: not as it was written (its files do not match {files.SEAL}); "
-            f"restore it from version control, or {_RENEW}"
+            f"restore it from version control, or delete it and {_RENEW}"
         )
     try:
         return _read(folder, table)

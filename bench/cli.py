@@ -3,12 +3,15 @@
 import os
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
 
 from bench.schema import BadInputError
+
+if TYPE_CHECKING:
+    from bench.foreign import Columns
 
 app = typer.Typer(
     help="Which way of fine-tuning a text classifier to ship: equal budgets, honest audits.",
@@ -26,6 +29,20 @@ Only = Annotated[list[str], typer.Option(help="Train these strategies only: a,b 
 Seeds = Annotated[int | None, typer.Option(min=1, help="How many seeds, instead of the suite's.")]
 Jobs = Annotated[str, typer.Option(help="Cells at once: a number, or auto.")]
 Device = Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")]
+RulesFile = Annotated[
+    Path | None, typer.Option(help="A file of [[gate]] rules, instead of the suite's.")
+]
+Probability = Annotated[
+    list[str], typer.Option(help="Column of the positive class, of a vector, or one a class.")
+]
+Prediction = Annotated[str, typer.Option(help="Column of the prediction made.")]
+Positive = Annotated[str, typer.Option(help="Which of two labels is the positive one.")]
+Group = Annotated[list[str], typer.Option(help="Column of a group attribute.")]
+Intersections = Annotated[list[str], typer.Option(help="Attributes to cross: A×B.")]
+IdColumn = Annotated[str, typer.Option("--id", help="Column of a stable id.")]
+Replicates = Annotated[int, typer.Option(min=100, help="Bootstrap draws.")]
+DrawSeed = Annotated[int, typer.Option(help="Of the bootstrap.")]
+MinGroupSize = Annotated[int, typer.Option(min=1, help="Smaller groups make no gap.")]
 RunFolder = Annotated[Path, typer.Argument(help="A run's folder, for example runs/embedded.")]
 
 
@@ -120,38 +137,29 @@ def _report(folder: Path, out_file: Path | None, baseline: Path | None) -> None:
 def audit(
     file: Annotated[Path, typer.Argument(help="Predictions: CSV, Parquet or JSON Lines.")],
     label: Annotated[str, typer.Option(help="Column of the true label.")],
-    probability: Annotated[
-        list[str], typer.Option(help="Column of the positive class, of a vector, or one a class.")
-    ] = [],
-    prediction: Annotated[str, typer.Option(help="Column of the prediction made.")] = "",
-    positive: Annotated[str, typer.Option(help="Which of two labels is the positive one.")] = "",
-    group: Annotated[list[str], typer.Option(help="Column of a group attribute.")] = [],
-    intersections: Annotated[list[str], typer.Option(help="Attributes to cross: A×B.")] = [],
-    id_column: Annotated[str, typer.Option("--id", help="Column of a stable id.")] = "",
+    probability: Probability = [],
+    prediction: Prediction = "",
+    positive: Positive = "",
+    group: Group = [],
+    intersections: Intersections = [],
+    id_column: IdColumn = "",
     validation: Annotated[
         Path | None, typer.Option(help="Predictions to fit a temperature on.")
     ] = None,
     compare: Annotated[
         Path | None, typer.Option(help="Another model's predictions on the same ids.")
     ] = None,
-    replicates: Annotated[int, typer.Option(min=100, help="Bootstrap draws.")] = 2000,
-    seed: Annotated[int, typer.Option(help="Of the bootstrap.")] = 0,
-    min_group_size: Annotated[int, typer.Option(min=1, help="Smaller groups make no gap.")] = 30,
+    replicates: Replicates = 2000,
+    seed: DrawSeed = 0,
+    min_group_size: MinGroupSize = 30,
     json_file: Annotated[Path | None, typer.Option("--json", help="All numbers.")] = None,
     html_file: Annotated[Path | None, typer.Option("--html", help="A report page.")] = None,
 ) -> None:
     """Audit anybody's predictions: accuracy, calibration, group fairness, with intervals."""
-    from bench import audit_file, files, foreign
+    from bench import audit_file, files
     from bench.schema import AuditSettings
 
-    columns = foreign.Columns(
-        label=label,
-        probability=tuple(probability),
-        prediction=prediction,
-        positive=positive,
-        groups=tuple(group),
-        id=id_column,
-    )
+    columns = _columns(label, probability, prediction, positive, group, id_column)
     crossed = audit_file.intersections(intersections, columns.groups)
     wanted = audit_file.Files(test=file, validation=validation, compare=compare)
     found = audit_file.evidence(wanted, columns)
@@ -169,6 +177,124 @@ def audit(
     if html_file:
         files.write(html_file, pages.render(results, facts))
     out.print(pages.terminal(results, facts))
+
+
+def _columns(
+    label: str,
+    probability: list[str],
+    prediction: str,
+    positive: str,
+    group: list[str],
+    id_column: str,
+) -> "Columns":
+    from bench import foreign
+
+    return foreign.Columns(
+        label=label,
+        probability=tuple(probability),
+        prediction=prediction,
+        positive=positive,
+        groups=tuple(group),
+        id=id_column,
+    )
+
+
+@app.command()
+def baseline(
+    folder: RunFolder,
+    out_folder: Annotated[Path, typer.Option("--out", help="The baseline's folder, to commit.")],
+    accept_worse: Annotated[
+        str, typer.Option(help="Why something may be worse than in the baseline there.")
+    ] = "",
+    rules: RulesFile = None,
+) -> None:
+    """Keep a run's predictions as what later runs are judged against."""
+    from bench.gating import renewal
+
+    err.print(f"measuring {folder}", highlight=False)
+    worse = renewal.renew(folder, out_folder, rules, accept_worse)
+    for line in worse:
+        out.print(f"worse: {line}", markup=False, highlight=False)
+    if worse and not accept_worse.strip():
+        err.print(
+            f"{out_folder} stays as it is; if this is wanted, say why: --accept-worse REASON"
+        )
+        raise typer.Exit(1)
+    err.print(f"baseline: {out_folder}", highlight=False)
+
+
+@app.command()
+def gate(
+    folder: Annotated[Path | None, typer.Argument(help="A run's folder.")] = None,
+    baseline: Annotated[Path | None, typer.Option(help="Its baseline's folder.")] = None,
+    rules: RulesFile = None,
+    predictions: Annotated[
+        Path | None, typer.Option(help="Instead of a run: a model's predictions.")
+    ] = None,
+    baseline_predictions: Annotated[
+        Path | None, typer.Option(help="Predictions of the model before, on the same ids.")
+    ] = None,
+    label: Annotated[str, typer.Option(help="Column of the true label.")] = "",
+    probability: Probability = [],
+    prediction: Prediction = "",
+    positive: Positive = "",
+    group: Group = [],
+    intersections: Intersections = [],
+    id_column: IdColumn = "",
+    replicates: Replicates = 2000,
+    seed: DrawSeed = 0,
+    min_group_size: MinGroupSize = 30,
+    json_file: Annotated[Path | None, typer.Option("--json", help="All numbers.")] = None,
+    junit: Annotated[Path | None, typer.Option(help="JUnit XML.")] = None,
+    markdown: Annotated[Path | None, typer.Option(help="A summary in Markdown.")] = None,
+    sarif: Annotated[Path | None, typer.Option(help="SARIF 2.1.0.")] = None,
+) -> None:
+    """Judge a run or predictions against a baseline: 0 pass, 1 fail, 3 open, 4 not comparable."""
+    from bench import audit_file
+    from bench import gate as gates
+    from bench.gating import publish
+    from bench.gating.snapshot import of_files
+    from bench.schema import AuditSettings
+
+    if folder and baseline:
+        judgement, title = gates.of_run(folder, baseline, rules), str(folder)
+    elif predictions and baseline_predictions and label:
+        columns = _columns(label, probability, prediction, positive, group, id_column)
+        settings = AuditSettings(
+            replicates=replicates,
+            min_group_size=min_group_size,
+            intersections=audit_file.intersections(intersections, columns.groups),
+            seed=seed,
+        )
+        sides = of_files(predictions, baseline_predictions, columns, settings)
+        judgement, title = gates.of_sides(*sides, rules), str(predictions)
+    else:
+        raise BadInputError(
+            "gate: give a run's folder and --baseline, or --predictions, --baseline-predictions "
+            "and --label"
+        )
+    files = publish.Files(json=json_file, junit=junit, markdown=markdown, sarif=sarif)
+    publish.publish(judgement, title, files, artifact=str(baseline or baseline_predictions))
+    for shown in publish.shown(judgement, title):
+        out.print(shown)
+    raise typer.Exit(judgement.exit_code)
+
+
+@app.command()
+def power(
+    folder: Annotated[Path, typer.Argument(help="A run's folder or a baseline's.")],
+    rules: RulesFile = None,
+    rule: Annotated[list[str], typer.Option(help="Only rules on this metric; repeatable.")] = [],
+    json_file: Annotated[Path | None, typer.Option("--json", help="The curves.")] = None,
+) -> None:
+    """Say which losses the gate would catch, and how likely."""
+    from bench import files
+    from bench import power as powers
+
+    found = powers.of_folder(folder, rules, rule)
+    if json_file:
+        files.write(json_file, files.to_json(found))
+    out.print(powers.table(found))
 
 
 @app.command("list")

@@ -1,8 +1,11 @@
 """The gate: a run against its baseline, rule by rule."""
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
 
-from bench.gating import rules
+from bench.baseline import NotComparableError, read
+from bench.gating import rules, snapshot
 from bench.gating.comparable import difference_of_tests
 from bench.gating.judging import Check, judge
 from bench.gating.paired import Pair, Study
@@ -11,6 +14,36 @@ from bench.gating.snapshot import Snapshot
 from bench.gating.verdicts import RAN, Judgement, Verdict
 from bench.schema import BadInputError, LeftOut
 from bench.suite import GateRule
+
+
+def of_run(folder: Path, baseline: Path, rule_file: Path | None) -> Judgement:
+    """Judge a run's folder against a baseline's, by the rules of a file or of the run's suite."""
+    run = snapshot.of_run(folder)
+    chosen = rules_for(run, str(folder), rule_file)
+    try:
+        old = read(baseline)
+    except NotComparableError as error:
+        verdict = Verdict("not comparable", str(error), RAN, "")
+        return Judgement(verdicts=(verdict,), rules=tuple(chosen))
+    judged = gate(run, old.snapshot, chosen)
+    if rule_file is None and chosen != rules.of_suite(
+        old.snapshot.facts.suite_toml, str(baseline)
+    ):
+        note = "the suite's rules are not those that the baseline was made with"
+        return replace(judged, notes=(*judged.notes, note))
+    return judged
+
+
+def of_sides(run: Snapshot, baseline: Snapshot, rule_file: Path | None) -> Judgement:
+    """Judge two files of predictions by the rules of a file, or the defaults."""
+    return gate(run, baseline, rules_for(run, "", rule_file))
+
+
+def rules_for(run: Snapshot, where: str, rule_file: Path | None) -> tuple[GateRule, ...]:
+    """Return the rules of a file, else of the run's suite, else the defaults."""
+    if rule_file is not None:
+        return rules.read(rule_file)
+    return rules.of_suite(run.facts.suite_toml, f"{where}: its suite")
 
 
 def gate(

@@ -5,20 +5,26 @@ test examples. What its losses would vary by is read off how the baseline's own 
 """
 
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
+from rich.table import Table
+from rich.text import Text
 
+from bench import baseline
+from bench.gate import rules_for
 from bench.gating import rules
 from bench.gating.detection import WANTED, chance, smallest
 from bench.gating.losses import Noise, least_variance, trained
 from bench.gating.paired import Pair, Study
 from bench.gating.rules import Place
-from bench.gating.snapshot import Snapshot
+from bench.gating.snapshot import Snapshot, of_run
 from bench.intervals import Estimate
 from bench.schema import BadInputError
 from bench.suite import GateRule
 
+SHOWN = (0.5, 0.8, 0.95)
 CURVE = 9
 """Points of a curve, from no loss to twice the detectable one."""
 
@@ -35,8 +41,36 @@ class Power(NamedTuple):
     """(true loss, chance that it is caught)."""
     n: int
     seeds: int
+    losses: tuple[float, ...]
+    """Caught with the chances of `SHOWN`."""
     cautious: bool
     """One seed: how much of two models' noise is shared is not known, so none is taken to be."""
+
+
+def of_folder(folder: Path, rule_file: Path | None, metrics: Sequence[str]) -> list[Power]:
+    """Return the power of a gate on the folder of a run or baseline, by all rules or some."""
+    kept = (folder / baseline.RECORD).is_file()
+    side = baseline.read(folder).snapshot if kept else of_run(folder)
+    chosen = rules_for(side, str(folder), rule_file)
+    known = dict.fromkeys(rule.metric for rule in chosen)
+    for metric in metrics:
+        if metric not in known:
+            raise BadInputError(f"--rule {metric}: no rule on it; there are: {', '.join(known)}")
+    return [p for p in power(side, chosen) if not metrics or p.place.metric in metrics]
+
+
+def table(found: Sequence[Power]) -> Table:
+    """Return the losses that are caught with some chances, for a rich console."""
+    shown = Table("strategy", "number", "tolerated", *(f"{c:.0%} caught" for c in SHOWN))
+    shown.title = "true loss that the gate catches with a chance of"
+    for p in found:
+        place = " · ".join(part for part in p.place[1:] if part not in {"", "original"})
+        losses = [f"{'≤ ' if p.cautious else ''}{x:.3g}" for x in p.losses]
+        name = f"{p.place.metric} [{place}]" if place else p.place.metric
+        shown.add_row(Text(p.strategy), Text(name), f"{p.max_loss:.3g}", *losses)
+    if any(p.cautious for p in found):
+        shown.caption = "≤: one seed, so what two models share is not known"
+    return shown
 
 
 def power(snapshot: Snapshot, chosen: Sequence[GateRule]) -> list[Power]:
@@ -80,6 +114,7 @@ def _power(rule: GateRule, strategy: str, estimate: Estimate, family: int) -> Po
         curve=tuple((float(x), float(y)) for x, y in zip(losses, chances, strict=True)),
         n=estimate.n,
         seeds=len(estimate.theta),
+        losses=tuple(smallest(noise, tolerance, level, c) for c in SHOWN),
         cautious=len(estimate.theta) == 1,
     )
 

@@ -6,16 +6,19 @@ reason was last given is its origin; a renewal that lost more than the tolerance
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 
+from bench import baseline
 from bench.baseline import Baseline, Renewal
-from bench.gate import gate
-from bench.gating import rules
+from bench.gate import gate, rules_for
+from bench.gating import rules, snapshot
 from bench.gating.paired import Pair, Study
 from bench.gating.snapshot import Snapshot
 from bench.gating.words import name
+from bench.results import measured
 from bench.schema import BadInputError, Metric
 from bench.suite import GateRule
 
@@ -26,6 +29,27 @@ class Tolerated(NamedTuple):
     value: float
     max_loss: float
     metric: Metric
+
+
+def renew(folder: Path, out: Path, rule_file: Path | None, reason: str) -> list[str]:
+    """Make a run the baseline at `out`; return what is worse than the one that stood there.
+
+    Without a reason nothing is written where something is worse.
+    """
+    run = snapshot.of_run(folder)
+    chosen = rules_for(run, str(folder), rule_file)
+    rules.check(chosen)
+    reason = reason.strip()
+    try:
+        old = baseline.read(out) if out.exists() else None
+        new, worse = renewed(run, old, chosen, reason)
+    except baseline.NotComparableError as error:
+        worse = [str(error)]
+        stated = baseline.Renewal(reason=reason, commit=run.facts.commit, worse=tuple(worse))
+        new = replace(renewed(run, None, chosen, "")[0], renewals=(stated,))
+    if reason or not worse:
+        baseline.write(out, new, measured(folder)[0].measurements)
+    return worse
 
 
 def renewed(
@@ -88,16 +112,16 @@ def _loss(metric: Metric, now: float, then: float) -> float:
     return then - now if metric.better == "higher" else now - then
 
 
-def tolerated(snapshot: Snapshot, chosen: Sequence[GateRule]) -> dict[str, Tolerated]:
+def tolerated(run: Snapshot, chosen: Sequence[GateRule]) -> dict[str, Tolerated]:
     """Return every number of which a rule asks that it lose no more than a tolerance."""
-    if not snapshot.evidence:
+    if not run.evidence:
         return {}
-    still = replace(snapshot.facts, settings=replace(snapshot.settings, replicates=1))
-    study = Study(Pair(run=replace(snapshot, facts=still), baseline=None), chosen)
+    still = replace(run.facts, settings=replace(run.settings, replicates=1))
+    study = Study(Pair(run=replace(run, facts=still), baseline=None), chosen)
     found: dict[str, Tolerated] = {}
     for rule in (r for r in chosen if r.max_loss is not None):
         for place in rules.places(rule, study.places):
-            for strategy in rule.strategies or snapshot.judged:
+            for strategy in rule.strategies or run.judged:
                 estimate = study.estimate(strategy, place)
                 value = float("nan") if estimate is None else float(estimate.theta.mean())
                 if np.isfinite(value):

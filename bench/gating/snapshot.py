@@ -5,8 +5,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
 
-from bench import collect
+from bench import collect, foreign
 from bench.facts import CellFacts, RunFacts
 from bench.gating import rules
 from bench.schema import Array, AuditSettings, Evidence, Predictions
@@ -61,6 +63,17 @@ def of_evidence(evidence: Evidence, name: str, settings: AuditSettings) -> Snaps
     return Snapshot(facts=facts, evidence=(rounded(evidence),), versions=versions())
 
 
+def of_files(
+    run: Path, baseline: Path, columns: foreign.Columns, settings: AuditSettings
+) -> tuple[Snapshot, Snapshot]:
+    """Return two models' predictions as two sides of a gate."""
+    new, old = (
+        Evidence(strategy="model", seeds=(0,), test=(foreign.read(path, columns),))
+        for path in (run, baseline)
+    )
+    return of_evidence(new, str(run), settings), of_evidence(old, str(baseline), settings)
+
+
 def rounded(evidence: Evidence) -> Evidence:
     """Return evidence with probabilities of 32 bits, as a baseline keeps them.
 
@@ -81,7 +94,7 @@ def _rounded(predictions: Predictions) -> Predictions:
 
 
 def in_order(evidence: Evidence, ids: Array) -> Evidence:
-    """Return evidence whose test examples are in the order of `ids`, which they must equal."""
+    """Return evidence whose test examples are in the order of `ids`; a view may have fewer."""
 
     def ordered(answers: tuple[Predictions, ...]) -> tuple[Predictions, ...]:
         return tuple(_in_order(p, ids) for p in answers)
@@ -93,6 +106,11 @@ def in_order(evidence: Evidence, ids: Array) -> Evidence:
 def _in_order(predictions: Predictions, ids: Array) -> Predictions:
     if np.array_equal(predictions.example_id, ids):
         return predictions
-    order = np.argsort(predictions.example_id)
-    place = np.searchsorted(predictions.example_id, ids, sorter=order)
-    return predictions.take(order[place])
+    place = places(ids, predictions.example_id)
+    return predictions.take(place[place >= 0])
+
+
+def places(ids: Array, among: Array) -> Array:
+    """Return where each id stands in `among`, -1 where it does not."""
+    found = pc.index_in(pa.array(ids.tolist()), value_set=pa.array(among.tolist()))
+    return np.asarray(pc.fill_null(found, -1))

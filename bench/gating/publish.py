@@ -1,0 +1,45 @@
+"""Where a gate's answer goes: files, the terminal, and annotations where GitHub runs it."""
+
+import datetime
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from rich.console import RenderableType
+from rich.text import Text
+
+from bench import files
+from bench.gating import machine, words
+from bench.gating.verdicts import Judgement
+
+
+@dataclass(frozen=True, kw_only=True)
+class Files:
+    """What is to be written, and where to."""
+
+    json: Path | None = None
+    junit: Path | None = None
+    markdown: Path | None = None
+    sarif: Path | None = None
+
+
+def publish(judgement: Judgement, title: str, wanted: Files, artifact: str) -> None:
+    """Write the answer into every file that was asked for."""
+    if wanted.json:
+        files.write(wanted.json, machine.json(judgement))
+    if wanted.junit:
+        now = datetime.datetime.now(tz=datetime.UTC)
+        files.write(wanted.junit, machine.junit(judgement, now))
+    if wanted.markdown:
+        files.write(wanted.markdown, words.markdown(judgement, title))
+    if wanted.sarif:
+        files.write(wanted.sarif, machine.sarif(judgement, artifact))
+
+
+def shown(judgement: Judgement, title: str) -> Iterator[RenderableType]:
+    """Yield what is printed; GitHub turns annotations in a job's output into marks."""
+    yield from words.terminal(judgement, title)
+    if os.environ.get("GITHUB_ACTIONS") == "true":
+        for line in words.annotations(judgement):
+            yield Text(line, no_wrap=True, overflow="ignore")
