@@ -102,17 +102,23 @@ def _select(
     held: sp.csr_array,
     similar: Callable[[Array, Array, Array], Array],
 ) -> tuple[Array, Array]:
-    """Return the pairs of rows that are `similar(shared, size, size)`, among candidates."""
+    """Return the pairs of rows that are `similar(shared, size, size)`.
+
+    Candidates share one of the kept features. They share at most as many of the others as the
+    row whose kept features end first has left, which rules most of them out before their sets
+    are compared (Xiao et al. 2008).
+    """
+    left_of, left_in = (sets.size - np.diff(kept.indptr) for kept in (sought, held))
     found: list[tuple[Array, Array]] = [(np.empty(0, np.int64), np.empty(0, np.int64))]
     for start in range(0, len(sets.size), _CHUNK):
         candidates = (sought[start : start + _CHUNK] @ held.T).tocoo()
-        left, right = candidates.row.astype(np.int64) + start, candidates.col.astype(np.int64)
-        possible = (left != right) & similar(
-            np.minimum(sets.size[left], sets.size[right]), sets.size[left], sets.size[right]
-        )
-        left, right = left[possible], right[possible]
-        both = np.asarray(sets.member[left].multiply(sets.member[right]).sum(axis=1))
-        chosen = similar(both, sets.size[left], sets.size[right])
-        found.append((left[chosen], right[chosen]))
-    lefts, rights = zip(*found, strict=True)
-    return np.concatenate(lefts), np.concatenate(rights)
+        one, two = candidates.row.astype(np.int64) + start, candidates.col.astype(np.int64)
+        most = candidates.data + np.maximum(left_of[one], left_in[two])
+        most = np.minimum(most, np.minimum(sets.size[one], sets.size[two]))
+        possible = (one != two) & similar(most, sets.size[one], sets.size[two])
+        one, two = one[possible], two[possible]
+        both = np.asarray(sets.member[one].multiply(sets.member[two]).sum(axis=1))
+        chosen = similar(both, sets.size[one], sets.size[two])
+        found.append((one[chosen], two[chosen]))
+    ones, twos = zip(*found, strict=True)
+    return np.concatenate(ones), np.concatenate(twos)
