@@ -113,9 +113,9 @@ class _Origin:
 
     @property
     def content(self) -> str:
-        """The commit, or the sha256 of a folder's files and their names."""
+        """The sha256 of name and commit, or of a folder's files and their names."""
         if not self.is_local:
-            return self.shown
+            return hashlib.sha256(self.shown.encode()).hexdigest()
         digest = hashlib.sha256()
         for file in sorted(path for path in self.path.rglob("*") if path.is_file()):
             digest.update(f"{file.relative_to(self.path)}\0".encode())
