@@ -83,9 +83,18 @@ def _record(baseline: Baseline) -> dict[str, Any]:
 
 
 def _rows(measurements: Sequence[Measurement]) -> str:
-    """Return means over seeds as JSON, one row a line, so that a change reads well in a diff."""
-    rows = [files.to_json(m._asdict()).replace("\n", "") for m in measurements if m.seed is None]
-    return "[\n" + ",\n".join(rows) + "\n]\n"
+    """Return means over seeds as JSON, one row a line: a change reads well in a diff.
+
+    Six digits; what is empty or not known is left out.
+    """
+    rows = [
+        {k: float(f"{v:.6g}") if isinstance(v, float) else v for k, v in m._asdict().items()}
+        for m in measurements
+        if m.seed is None
+    ]
+    known = [{k: v for k, v in row.items() if v not in {None, ""}} for row in rows]
+    lines = [" ".join(files.to_json(row).split()) for row in known]
+    return "[\n" + ",\n".join(lines) + "\n]\n"
 
 
 def read(folder: Path) -> Baseline:

@@ -133,16 +133,12 @@ def _undecided(verdict: Verdict, found: Loss, rule: GateRule, level: float) -> V
         room, probability = found.size, 1 - level
     examples = more_examples(found, room, probability)
     seeds = more_seeds(found, room, probability)
-    wishes = [
-        f"{examples:,} more examples" if examples else "",
-        f"{seeds} more seeds" if seeds else "",
-    ]
-    wish = " or ".join(w for w in wishes if w)
+    wishes = [f"{n:,} more {what}" for n, what in ((examples, "examples"), (seeds, "seeds")) if n]
+    limit = found.upper_limit(rule.confidence)
     reason = (
-        f"{_worse_by(found.size)}, and a loss beyond {tolerance:.3g} is not ruled out "
-        f"(only beyond {found.upper_limit(rule.confidence):.3g}); with {verdict.n:,} examples the "
-        f"smallest loss that would be caught is {verdict.detectable_loss:.3g}; "
-        + (f"{wish} would decide it" if wish else "more examples or seeds alone do not decide it")
+        f"{_worse_by(found.size)}, and up to {limit:.3g} is possible, tolerated {tolerance:.3g}; "
+        f"of {verdict.n:,} examples a loss is caught from {verdict.detectable_loss:.3g} on; "
+        f"{' or '.join(wishes) or 'neither examples nor seeds alone'} would decide it"
     )
     return verdict._replace(
         outcome="inconclusive",

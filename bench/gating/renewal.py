@@ -4,7 +4,7 @@ Small losses, each within its tolerance, must not add up unseen. The value that 
 reason was last given is its origin; a renewal that lost more than the tolerance since needs one.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
@@ -16,6 +16,7 @@ from bench.baseline import Baseline, Renewal
 from bench.gate import gate, rules_for
 from bench.gating import rules, snapshot
 from bench.gating.paired import Pair, Study
+from bench.gating.rules import Place
 from bench.gating.snapshot import Snapshot
 from bench.gating.words import name
 from bench.results import measured
@@ -91,18 +92,20 @@ def what_got_worse(
     run: Snapshot, old: Baseline, chosen: Sequence[GateRule], now: Mapping[str, Tolerated]
 ) -> list[str]:
     """Return what fails against the old baseline, or lost more than its tolerance."""
-    failed = [v for v in gate(run, old.snapshot, chosen).verdicts if v.outcome == "fail"]
-    said = [f"{v.strategy}: {name(v)}: {v.reason}" for v in failed]
+    said: dict[str, str] = {}
+    for v in gate(run, old.snapshot, chosen).verdicts:
+        if v.outcome == "fail":
+            said[_key(v.strategy, v.place)] = f"{v.strategy}: {name(v)}: {v.reason}"
     before = {key: number.value for key, number in tolerated(old.snapshot, chosen).items()}
-    said += _lost(now, before, "the old baseline")
-    said += _lost(now, old.origin, "a reason was last given")
-    return said
+    for then, since in ((before, "the old baseline"), (old.origin, "a reason was last given")):
+        for key, (value, max_loss, metric) in now.items():
+            if key in then and _loss(metric, value, then[key]) > max_loss:
+                said.setdefault(key, f"{key}: from {then[key]:.3g} to {value:.3g} since {since}")
+    return list(said.values())
 
 
-def _lost(now: Mapping[str, Tolerated], then: Mapping[str, float], since: str) -> Iterator[str]:
-    for key, (value, max_loss, metric) in now.items():
-        if key in then and _loss(metric, value, then[key]) > max_loss:
-            yield f"{key}: from {then[key]:.3g} to {value:.3g} since {since}"
+def _key(strategy: str, place: Place) -> str:
+    return " ".join(part for part in (strategy, *place) if part)
 
 
 def _loss(metric: Metric, now: float, then: float) -> float:
@@ -125,7 +128,7 @@ def tolerated(run: Snapshot, chosen: Sequence[GateRule]) -> dict[str, Tolerated]
                 estimate = study.estimate(strategy, place)
                 value = float("nan") if estimate is None else float(estimate.theta.mean())
                 if np.isfinite(value):
-                    key = " ".join(part for part in (strategy, *place) if part)
+                    key = _key(strategy, place)
                     number = Tolerated(
                         value, rule.max_loss or 0.0, rules.declared()[rule.metric][1]
                     )

@@ -5,7 +5,6 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 
 from rich.console import RenderableType
-from rich.table import Table
 from rich.text import Text
 
 from bench.gating.verdicts import GRAVITY, Judgement, Outcome, Verdict
@@ -93,14 +92,20 @@ def _plain(text: str) -> str:
 def terminal(judgement: Judgement, title: str) -> Iterator[RenderableType]:
     """Yield the answer for a rich console: what is not a pass, then how many passed."""
     answer = Text(f"{title}: {headline(judgement)}", style=STYLES[_mark(judgement)])
-    grave = [v for v in ordered(judgement.verdicts) if v.outcome != "pass"]
-    if grave:
-        table = Table(*("verdict", *_COLUMNS[1:]))
-        for v in grave:
-            table.add_row(Text(v.outcome, style=STYLES[v.outcome]), *map(Text, _cells(v)))
-        yield table
+    for v in ordered(judgement.verdicts):
+        if v.outcome != "pass":
+            about = " · ".join(part for part in (v.strategy, name(v)) if part)
+            yield Text.assemble(
+                (v.outcome, STYLES[v.outcome]), f" {about}: {_measured(v)}{v.reason}"
+            )
     yield from (Text(f"note: {note}") for note in judgement.notes)
     yield answer
+
+
+def _measured(verdict: Verdict) -> str:
+    if verdict.value is None or verdict.baseline is None:
+        return ""
+    return f"{verdict.baseline:.3g} → {verdict.value:.3g}, "
 
 
 def annotations(judgement: Judgement) -> Iterator[str]:
