@@ -104,6 +104,9 @@ def test_a_click_sorts_the_comparison(view: Open, embedded: Path) -> None:
     button.press("Enter")
     assert names.all_inner_texts()[-1] == "majority"
     assert page.locator("th[aria-sort=descending]").inner_text().startswith("accuracy")
+    button.click()
+    assert names.all_inner_texts()[0] == "full"
+    assert page.locator("th[aria-sort]").count() == 0
 
 
 def test_hovering_tells_the_interval_and_clicking_finds_the_strategy(

@@ -2,10 +2,11 @@
 
 import math
 from collections.abc import Iterator, Sequence
-from typing import Literal, NamedTuple
 
+from bench.reporting import cautions
+from bench.reporting.sentence import Sentence, all_axes, names
 from bench.reporting.sheet import Sheet
-from bench.reporting.standing import Axis, Standing, axes, more_examples, standing
+from bench.reporting.standing import Standing, axes, more_examples, standing
 from bench.reporting.wording import (
     decimals,
     estimate,
@@ -18,22 +19,15 @@ from bench.reporting.wording import (
 from bench.schema import Contrast
 
 
-class Sentence(NamedTuple):
-    """One sentence of the paragraph; its names are marked as `wording.quoted` marks them."""
-
-    kind: Literal["decision", "evidence", "undecided", "failed", "caution"]
-    text: str
-
-
 def answer(sheet: Sheet) -> list[Sentence]:
     """Return the paragraph; its first sentence is the decision the evidence supports."""
     return [
-        *_yardstick_ahead(sheet),
+        *cautions.yardstick_ahead(sheet),
         *_decision(sheet),
-        *_yardstick_level(sheet),
-        *_floors(sheet),
-        *_unfinished(sheet),
-        *_one_seed(sheet),
+        *cautions.yardstick_level(sheet),
+        *cautions.floors(sheet),
+        *cautions.unfinished(sheet),
+        *cautions.one_seed(sheet),
     ]
 
 
@@ -42,7 +36,7 @@ def _decision(sheet: Sheet) -> Iterator[Sentence]:
     if not measured:
         yield Sentence("decision", "No strategy can be recommended: none has a finished cell.")
     elif not sheet.reference:
-        yield Sentence("decision", f"{_names(measured)}: measured, and compared with nothing.")
+        yield Sentence("decision", f"{names(measured)}: measured, and compared with nothing.")
         yield from _alone(sheet, measured)
     elif sheet.reference not in sheet.seeds:
         yield Sentence(
@@ -64,7 +58,7 @@ def _decision(sheet: Sheet) -> Iterator[Sentence]:
 
 def _alone(sheet: Sheet, labels: Sequence[str]) -> Iterator[Sentence]:
     for label in labels[:3]:
-        found = [(a, sheet.mean(label, a.metric, a.attribute, a.group)) for a in axes(sheet)]
+        found = [(a, sheet.mean(label, *a.place)) for a in axes(sheet)]
         said = [
             f"{a.words} {estimate(m)}"
             for a, m in found
@@ -98,13 +92,13 @@ def _winners(sheet: Sheet, winners: Sequence[Standing]) -> Iterator[Sentence]:
         yield Sentence(
             "decision",
             f"{_budget(sheet)}ship {quoted(only.label)}: it is shown better than {reference} on "
-            f"{_axes(only.better)}{_no_loss(sheet, only)}.",
+            f"{all_axes(only.better)}{_no_loss(sheet, only)}.",
         )
     else:
-        each = [f"{quoted(s.label)} on {_axes(s.better)}" for s in winners]
+        each = [f"{quoted(s.label)} on {all_axes(s.better)}" for s in winners]
         yield Sentence(
             "decision",
-            f"{_budget(sheet)}{_names([s.label for s in winners])} are each shown better than "
+            f"{_budget(sheet)}{names([s.label for s in winners])} are each shown better than "
             f"{reference} and worse on nothing decisive; which of them is best was not tested.",
         )
         yield Sentence("evidence", f"Shown better: {'; '.join(each)}.")
@@ -125,7 +119,7 @@ def _budget(sheet: Sheet) -> str:
 def _no_loss(sheet: Sheet, winner: Standing) -> str:
     parts = []
     for axis in winner.open:
-        contrast = sheet.contrast(winner.label, axis.metric, axis.attribute, axis.group)
+        contrast = sheet.contrast(winner.label, *axis.place)
         mde = contrast.minimum_detectable_effect if contrast else None
         unseen = (
             "" if mde is None else f" (one under {fixed(mde, decimals(0, mde))} could go unseen)"
@@ -153,7 +147,7 @@ def _side_effects(sheet: Sheet, label: str) -> list[str]:
 def _trade(sheet: Sheet, trader: Standing) -> str:
     return (
         f"{quoted(trader.label)} is a trade: shown better than {quoted(sheet.reference)} on "
-        f"{_axes(trader.better)} and worse on {_axes(trader.worse)}."
+        f"{all_axes(trader.better)} and worse on {all_axes(trader.worse)}."
     )
 
 
@@ -167,13 +161,13 @@ def _no_winner(sheet: Sheet, standings: Sequence[Standing]) -> Sentence:
         )
     return Sentence(
         "decision",
-        f"No strategy is shown better than {reference} on {_axes(tested, 'or')}.",
+        f"No strategy is shown better than {reference} on {all_axes(tested, 'or')}.",
     )
 
 
 def _losers(losers: Sequence[Standing]) -> Iterator[Sentence]:
     if losers:
-        each = [f"{quoted(s.label)} on {_axes(s.worse)}" for s in losers]
+        each = [f"{quoted(s.label)} on {all_axes(s.worse)}" for s in losers]
         yield Sentence("evidence", f"Shown worse: {'; '.join(each)}.")
 
 
@@ -182,8 +176,8 @@ def _open(sheet: Sheet, standings: Sequence[Standing]) -> Iterator[Sentence]:
         labels = [s.label for s in standings if axis in s.open]
         if not labels:
             continue
-        text = f"On {axis.words}, nothing is decided for {_names(labels)}"
-        found = [sheet.contrast(x, axis.metric, axis.attribute, axis.group) for x in labels]
+        text = f"On {axis.words}, nothing is decided for {names(labels)}"
+        found = [sheet.contrast(x, *axis.place) for x in labels]
         yield Sentence("undecided", text + _needed([c for c in found if c is not None]) + ".")
 
 
@@ -194,95 +188,11 @@ def _needed(contrasts: Sequence[Contrast]) -> str:
     fewest, contrast = min(needs, key=lambda need: need[0])
     places = decimals(0, 2 * abs(contrast.difference))
     if fewest > 100 * contrast.n:
-        return "; the differences seen are too small to be settled by more data of this size"
+        what = "difference is" if len(contrasts) == 1 else "differences are"
+        return f"; the {what} too small for a test set of this kind to settle"
     whose = "its" if len(contrasts) == 1 else f"{quoted(contrast.strategy)}'s"
     return (
         f"; to show {whose} difference "
         f"({fixed(contrast.difference, places, signed=True)}), at least "
         f"{fewest:,} more test examples would be needed"
     )
-
-
-def _yardstick_ahead(sheet: Sheet) -> Iterator[Sentence]:
-    for label, verdict in _yardsticks(sheet):
-        if verdict == "better":
-            yield Sentence(
-                "decision",
-                f"The yardstick {quoted(label)}, which needs no fine-tuning, is shown better than "
-                f"{quoted(sheet.reference)} on {metric_words(sheet.facts.performance_metric)}: "
-                "settle that before choosing a strategy.",
-            )
-
-
-def _yardstick_level(sheet: Sheet) -> Iterator[Sentence]:
-    level = [label for label, v in _yardsticks(sheet) if v == "no evidence of a difference"]
-    if level:
-        yield Sentence(
-            "caution",
-            f"{quoted(sheet.reference)} is not shown better than the yardstick {_names(level)} on "
-            f"{metric_words(sheet.facts.performance_metric)}.",
-        )
-
-
-def _yardsticks(sheet: Sheet) -> Iterator[tuple[str, str]]:
-    for strategy in sheet.measured():
-        contrast = sheet.contrast(strategy.label, sheet.facts.performance_metric)
-        if strategy.yardstick and contrast is not None:
-            yield strategy.label, contrast.verdict
-
-
-def _floors(sheet: Sheet) -> Iterator[Sentence]:
-    for axis in axes(sheet)[1:]:
-        under = []
-        for strategy in sheet.measured():
-            m = sheet.mean(strategy.label, axis.metric, axis.attribute, axis.group)
-            if m is None or m.floor_p95 is None or strategy.yardstick:
-                continue
-            if m.value <= m.floor_p95:
-                places = decimals(m.low, m.high)
-                values = f"({estimate(m)}, floor {fixed(m.floor_p95, places)})"
-                under.append(f"{quoted(strategy.label)} {values}")
-        if under:
-            yield Sentence(
-                "caution",
-                f"The {axis.words} of {listed(under)} lies within what groups of these sizes show "
-                "by chance: no disparity is shown there.",
-            )
-
-
-def _unfinished(sheet: Sheet) -> Iterator[Sentence]:
-    cells = sheet.facts.cells
-    failed = [c for c in cells if c.status == "failed"]
-    missing = [c for c in cells if c.status == "missing"]
-    if failed:
-        named = _names(list(dict.fromkeys(c.strategy for c in failed)))
-        yield Sentence("failed", f"{len(failed)} of {_cells(len(cells))} failed: {named}.")
-    if missing:
-        verb = "is" if len(missing) == 1 else "are"
-        yield Sentence("failed", f"{len(missing)} of {_cells(len(cells))} {verb} not finished.")
-
-
-def _one_seed(sheet: Sheet) -> Iterator[Sentence]:
-    trained = [s.label for s in sheet.measured() if not s.yardstick]
-    single = [label for label in trained if sheet.seeds[label] == 1]
-    if single:
-        who = "" if len(single) == len(trained) else f" for {_names(single)}"
-        yield Sentence(
-            "caution",
-            f"With one seed{who}, the uncertainty is of the test examples only: another training "
-            "run may land elsewhere.",
-        )
-
-
-def _cells(count: int) -> str:
-    return f"{count} cell" if count == 1 else f"{count} cells"
-
-
-def _names(labels: Sequence[str]) -> str:
-    shown = [quoted(label) for label in labels[:6]]
-    rest = len(labels) - len(shown)
-    return listed(shown) if not rest else f"{', '.join(shown)} and {rest} more"
-
-
-def _axes(found: Sequence[Axis], joint: str = "and") -> str:
-    return f" {joint} ".join(axis.words for axis in found)

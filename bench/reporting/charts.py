@@ -14,12 +14,13 @@ from bench.reporting.looks import BAND, MUTED
 
 ROWS = alt.NamedData(name="rows")
 
+Span = tuple[float, float]
 Size = tuple[int, int]
 """Width and height in pixels, without axes."""
 
 
 @cache
-def trade_off(words: tuple[str, str], x: tuple[float, float], top: float, size: Size) -> Spec:
+def trade_off(words: tuple[str, str], x: Span, y: Span, size: Size) -> Spec:
     """Return performance against gap, with the noise floor as a band.
 
     Rows of strategies: x, x_low, x_high, y, y_low, y_high, colour, shape, name, label, side (where
@@ -27,8 +28,9 @@ def trade_off(words: tuple[str, str], x: tuple[float, float], top: float, size: 
     floor, floor_mean, floor_words.
     """
     base = alt.Chart(ROWS).transform_filter("isValid(datum.x)")
-    across = alt.X("x:Q", title=f"{words[0]} →", scale=alt.Scale(domain=x, nice=False))
-    up = alt.Y("y:Q", title=f"↓ {words[1]}", scale=alt.Scale(domain=(0, top), nice=False))
+    across = alt.X("x:Q", title=words[0], scale=alt.Scale(domain=x, nice=False))
+    corner = alt.Axis(titleAngle=0, titleAlign="left", titleAnchor="end", titleX=0, titleY=-12)
+    up = alt.Y("y:Q", title=words[1], scale=alt.Scale(domain=y, nice=False), axis=corner)
     colour = alt.Color("colour:N", scale=None)
     floors = alt.Chart(ROWS).transform_filter("isValid(datum.floor)")
     band = floors.mark_rect(color=BAND, clip=True).encode(
@@ -113,7 +115,7 @@ def _rate_axis() -> Any:
     return alt.Axis(values=[0, 0.25, 0.5, 0.75, 1], format=".2~f", labelOverlap=False)
 
 
-def _reliability_layers(said: str, observed: str) -> tuple[Any, Any]:
+def _reliability_layers(predicted: str, observed: str) -> tuple[Any, Any]:
     """Return the diagram and the histogram; rows: x, y, low, high, n, before, colour, said."""
     base = alt.Chart()
     ends = alt.InlineData(values=[{"x": 0, "y": 0}, {"x": 1, "y": 1}])
@@ -138,7 +140,7 @@ def _reliability_layers(said: str, observed: str) -> tuple[Any, Any]:
     hollow = after.mark_point(size=26, strokeWidth=1.2).encode(**line, tooltip=tip)
     diagram = alt.layer(perfect, spans, drawn, hollow, dots)
     bars = before.mark_bar(color=MUTED, opacity=0.55).encode(
-        x=alt.X("low_edge:Q", title=said, scale=square, axis=alt.Axis(values=[0, 0.5, 1])),
+        x=alt.X("low_edge:Q", title=predicted, scale=square, axis=alt.Axis(values=[0, 0.5, 1])),
         x2="high_edge:Q",
         y=alt.Y("n:Q", title=None, axis=alt.Axis(tickCount=1, grid=False, format="~s")),
         y2=alt.datum(0),
@@ -148,9 +150,9 @@ def _reliability_layers(said: str, observed: str) -> tuple[Any, Any]:
 
 
 @cache
-def reliability(said: str, observed: str) -> Spec:
-    """Return what was said against what happened, over a histogram of what was said."""
-    diagram, bars = _reliability_layers(said, observed)
+def reliability(predicted: str, observed: str) -> Spec:
+    """Return what was predicted against what was observed, over a histogram."""
+    diagram, bars = _reliability_layers(predicted, observed)
     both = alt.vconcat(
         diagram.properties(width=224, height=190),
         bars.properties(width=224, height=34),
@@ -161,9 +163,9 @@ def reliability(said: str, observed: str) -> Spec:
 
 
 @cache
-def reliability_by_group(said: str, observed: str, groups: tuple[str, ...]) -> Spec:
+def reliability_by_group(predicted: str, observed: str, groups: tuple[str, ...]) -> Spec:
     """Return the same diagram for every group, side by side; rows also have `group`."""
-    diagram, _ = _reliability_layers(said, observed)
+    diagram, _ = _reliability_layers(predicted, observed)
     header = alt.Header(title=None, labelAnchor="start", labelLimit=120)
     chart = diagram.properties(width=122, height=122).facet(
         facet=alt.Facet("group:N", sort=list(groups), header=header),

@@ -27,7 +27,7 @@ FOUR_FIFTHS = 0.8
 def groups(sheet: Sheet, canvas: Canvas) -> list[Section]:
     """Return the by-group rates, one section an attribute or intersection."""
     found = (_group_section(sheet, canvas, attribute) for attribute in sheet.attributes)
-    return [section for section in found if section.figures]
+    return [section for section in found if section.grids]
 
 
 def _group_section(sheet: Sheet, canvas: Canvas, attribute: str) -> Section:
@@ -40,6 +40,7 @@ def _group_section(sheet: Sheet, canvas: Canvas, attribute: str) -> Section:
         return Section(attribute)
     spec = charts.group_rates(len(shown), tuple(metric_words(m) for m in metrics))
     what = f"{listed([metric_words(m) for m in metrics])} by {plain(attribute)}"
+    known = any(m.metric in metrics and math.isfinite(m.value) for m in audit)
     figures = tuple(
         canvas.draw(
             f"groups-{attribute}",
@@ -51,7 +52,7 @@ def _group_section(sheet: Sheet, canvas: Canvas, attribute: str) -> Section:
         )
         for head, rows in (
             (heads(sheet)[label], list(_group_rows(sheet, label, attribute, shown, metrics)))
-            for label in drawn(sheet)
+            for label in (drawn(sheet) if known else ())
         )
     )
     grids = (_group_table(sheet, attribute, sorted(every), columns), *_law(sheet, attribute))

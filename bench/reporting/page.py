@@ -60,7 +60,7 @@ def _context(sheet: Sheet, old: Sheet | None, canvas: Canvas) -> dict[str, Any]:
         "data_audit": [_grid(table) for table in facts.data_audit],
         "definitions": tables.definitions(sheet),
         "amount": quantity(facts.currency or "", facts.amount),
-        "one_seed": all(n == 1 for n in sheet.seeds.values()),
+        "one_seed": set(sheet.seeds.values()) == {1},
         "seeds": max(sheet.seeds.values(), default=0),
     }
 

@@ -4,7 +4,8 @@ import re
 
 from bench.reporting.answer import answer
 from bench.reporting.cells import Grid
-from bench.reporting.comparison import Cell, Line, comparison
+from bench.reporting.columns import Cell
+from bench.reporting.comparison import Line, comparison
 from bench.reporting.sheet import Sheet
 from bench.reporting.tables import old_beside_new
 from bench.reporting.wording import CLOSE, OPEN, plain

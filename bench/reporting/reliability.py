@@ -1,4 +1,4 @@
-"""What was said against what happened: reliability diagrams and their tables."""
+"""What was predicted against what was observed: reliability diagrams and their tables."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -44,8 +44,8 @@ def _reliability(sheet: Sheet, canvas: Canvas, attribute: str, chosen: Bins) -> 
                 for x in chosen[label]
                 if x.n > 0 and x.group in shown
             ],
-            alternative=f"Reliability diagram of {head['title']} {place}: what was said against "
-            "what happened, before and after temperature scaling.",
+            alternative=f"Reliability diagram of {head['title']} {place}: what was predicted "
+            "against what was observed, before and after temperature scaling.",
             **head,
         )
         for label, head in ((label, heads(sheet)[label]) for label in [*chosen][:most])
@@ -58,7 +58,7 @@ def _reliability(sheet: Sheet, canvas: Canvas, attribute: str, chosen: Bins) -> 
 
 
 def _spec(groups: Sequence[str]) -> Spec:
-    words = ("said", "happened")
+    words = ("predicted", "observed")
     if not groups:
         return charts.reliability(*words)
     return charts.reliability_by_group(*words, tuple(groups))
@@ -78,7 +78,7 @@ def _bin_row(x: ReliabilityBin, group: str, colour: str) -> dict[str, Any]:
         "n": x.n,
         "before": x.posthoc == "",
         "colour": colour,
-        "said": f"said {fixed(x.mean_probability, 2)}, happened {fixed(x.observed, digits)} "
+        "said": f"predicted {fixed(x.mean_probability, 2)}, observed {fixed(x.observed, digits)} "
         f"({interval(x.low, x.high)}), n = {x.n:,}{after}",
     }
 
@@ -97,7 +97,7 @@ def _bin_table(chosen: Bins) -> Grid:
         for x in points
         if x.n > 0
     )
-    columns = ("strategy", "probabilities", "bin", "said", "happened", "n")
+    columns = ("strategy", "probabilities", "bin", "predicted", "observed", "n")
     return Grid(columns, rows, (), "All bins of the whole test set")
 
 

@@ -4,7 +4,7 @@ import math
 from typing import NamedTuple
 
 from bench.reporting.sheet import Sheet
-from bench.reporting.wording import metric_words, quoted
+from bench.reporting.wording import marked, metric_words, quoted
 from bench.schema import Contrast
 
 
@@ -15,6 +15,17 @@ class Axis(NamedTuple):
     attribute: str
     group: str
     words: str
+    """In a sentence; names in it are marked."""
+
+    @property
+    def place(self) -> tuple[str, str, str]:
+        """Where a sheet keeps it: metric, attribute, group."""
+        return self.metric, self.attribute, self.group
+
+    @property
+    def plain(self) -> str:
+        """The words without marks."""
+        return marked(self.words, "", "")
 
 
 class Standing(NamedTuple):
@@ -62,7 +73,7 @@ def standing(sheet: Sheet, label: str) -> Standing:
     """Return what is shown of one strategy against the reference."""
     sorted_axes: dict[str, list[Axis]] = {}
     for axis in axes(sheet):
-        contrast = sheet.contrast(label, axis.metric, axis.attribute, axis.group)
+        contrast = sheet.contrast(label, *axis.place)
         verdict = contrast.verdict if contrast else "undefined"
         sorted_axes.setdefault(verdict, []).append(axis)
     return Standing(

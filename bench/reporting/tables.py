@@ -4,7 +4,8 @@ import math
 from collections.abc import Iterable
 
 from bench.reporting.cells import Grid, Text, number, undefined_notes
-from bench.reporting.comparison import headline, ordered
+from bench.reporting.columns import headline
+from bench.reporting.comparison import ordered
 from bench.reporting.sheet import Sheet
 from bench.reporting.wording import (
     NOTHING,
@@ -96,11 +97,11 @@ def old_beside_new(sheet: Sheet, old: Sheet) -> Grid:
     rows = []
     for label in labels:
         for axis in columns:
-            where = (axis.metric, axis.attribute, axis.group)
+            where = axis.place
             before, now = old.mean(label, *where), sheet.mean(label, *where)
             if before is not None or now is not None:
                 name = Text(plain(label), name=True)
-                rows.append((name, Text(axis.words), number(before), number(now)))
+                rows.append((name, Text(axis.plain), number(before), number(now)))
     return Grid(("strategy", "metric", "baseline", "now"), tuple(rows))
 
 

@@ -6,7 +6,8 @@ from rich.table import Table
 from rich.text import Text
 
 from bench.reporting.answer import answer
-from bench.reporting.comparison import Cell, Comparison, Line, comparison
+from bench.reporting.columns import Cell
+from bench.reporting.comparison import Comparison, Line, comparison
 from bench.reporting.sheet import Sheet
 from bench.reporting.wording import CLOSE, OPEN, marked
 

@@ -1,8 +1,8 @@
 """Performance against gap: who stands where, and who is beaten on both."""
 
 import math
-from collections.abc import Iterable
-from typing import Any
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, NamedTuple
 
 from bench.reporting import charts
 from bench.reporting.cells import Grid, Text, number
@@ -10,13 +10,14 @@ from bench.reporting.drawing import Canvas
 from bench.reporting.looks import anchors, looks
 from bench.reporting.panels import Section, said
 from bench.reporting.sheet import Sheet
-from bench.reporting.standing import axes
-from bench.reporting.wording import NOTHING, estimate, fixed, listed, plain, short
+from bench.reporting.standing import Axis, axes
+from bench.reporting.wording import NOTHING, decimals, estimate, fixed, listed, plain, short
 from bench.schema import Measurement
 
-Pairs = dict[str, tuple[Measurement, Measurement]]
-"""Strategy -> performance and gap."""
+Pairs = Mapping[str, tuple[Measurement, Measurement]]
+"""Strategy -> performance and gap, both known."""
 
+Span = tuple[float, float]
 Box = tuple[float, float, float, float]
 """Left, right, bottom, top in pixels."""
 
@@ -24,70 +25,107 @@ WIDTH, HEIGHT = 860, 360
 """Of the chart, in pixels."""
 
 
+class Plane(NamedTuple):
+    """What is drawn across and up, which way is better (1: more), and the window."""
+
+    axes: tuple[Axis, Axis]
+    signs: tuple[int, int]
+    x: Span
+    y: Span
+
+
 def trade_offs(sheet: Sheet, canvas: Canvas) -> list[Section]:
     """Return performance against gap, one figure an attribute."""
     performance, *gaps = axes(sheet)
-    found = []
-    for gap in gaps:
-        pairs = {
-            s.label: (sheet.mean(s.label, performance.metric), _gap(sheet, s.label, gap.attribute))
-            for s in sheet.measured()
-        }
-        known = {
-            label: (x, y)
-            for label, (x, y) in pairs.items()
-            if x is not None and y is not None and math.isfinite(x.value + y.value)
-        }
-        if known:
-            found.append(_trade_off(sheet, canvas, known, (performance.words, gap.words)))
-    return found
+    pairs = [(gap, _pairs(sheet, performance, gap)) for gap in gaps]
+    return [_trade_off(sheet, canvas, known, (performance, gap)) for gap, known in pairs if known]
 
 
-def _gap(sheet: Sheet, label: str, attribute: str) -> Measurement | None:
-    return sheet.mean(label, sheet.facts.gap_metric, attribute, "gap")
+def _pairs(sheet: Sheet, *both: Axis) -> Pairs:
+    known: dict[str, tuple[Measurement, Measurement]] = {}
+    for s in sheet.measured():
+        x, y = (sheet.mean(s.label, *a.place) for a in both)
+        if x is not None and y is not None and math.isfinite(x.value + y.value):
+            known[s.label] = (x, y)
+    return known
 
 
-def _trade_off(sheet: Sheet, canvas: Canvas, known: Pairs, words: tuple[str, str]) -> Section:
-    yardsticks = {s.label for s in sheet.strategies if s.yardstick}
-    near = {k: v for k, v in known.items() if k not in yardsticks} or known
-    x, top = _window(near)
-    inside = {k: v for k, v in known.items() if x[0] <= v[0].value <= x[1] and v[1].value <= top}
-    probability = {p.strategy: p.pareto_probability for p in sheet.results.trade_off}
-    rows = [_point(sheet, label, pair, probability) for label, pair in inside.items()]
-    _stand_labels(rows, x, top)
-    for place, label in enumerate(_front(inside)):
-        next(r for r in rows if r["key"] == label)["front"] = place
-    rows += _floor(sheet, near)
+def _trade_off(sheet: Sheet, canvas: Canvas, known: Pairs, both: tuple[Axis, Axis]) -> Section:
+    plane = _plane(sheet, known, both)
+    inside = {k: (p, g) for k, (p, g) in known.items() if _within(p, plane.x, g, plane.y)}
+    share = _front_probability(sheet, known)
+    rows = [_point(sheet, label, inside[label], share.get(label)) for label in inside]
+    _stand_labels(rows, plane)
+    front = _front(inside, plane.signs)
+    for row in rows:
+        row["front"] = front.index(row["key"]) if row["key"] in front else None
+    across, up = (f"{a.plain} ({_way(s, w)} is better)" for a, s, w in _ways(plane))
     figure = canvas.draw(
         f"trade-off-{canvas.drawn}",
-        charts.trade_off(words, x, top, (WIDTH, HEIGHT)),
-        rows,
+        charts.trade_off((across, up), plane.x, plane.y, (WIDTH, HEIGHT)),
+        rows + _floor(sheet, known, plane),
         title="",
-        alternative=f"{words[0]} against {words[1]} for {len(inside)} strategies; "
-        "right and down is better. The table below holds the same numbers.",
+        alternative=f"{across} against {up} for {len(inside)} strategies. "
+        "The table below holds the same numbers.",
     )
     outside = [
-        f"{plain(k)} ({words[0]} {estimate(p)}, {words[1]} {estimate(g)})"
+        f"{plain(k)} ({both[0].plain} {estimate(p)}, {both[1].plain} {estimate(g)})"
         for k, (p, g) in known.items()
         if k not in inside
     ]
     notes = (f"Outside the frame: {listed(outside)}.",) if outside else ()
-    return Section(words[1], (figure,), (_trade_table(known, words, probability),), notes)
+    return Section(both[1].words, (figure,), (_table(known, both, share),), notes)
 
 
-def _window(near: Pairs) -> tuple[tuple[float, float], float]:
-    xs = [v for p, _ in near.values() for v in (p.low, p.high, p.value) if v is not None]
-    ys = [v for _, g in near.values() for v in (g.high, g.value, g.floor_p95) if v is not None]
-    room = 0.12 * (max(xs) - min(xs)) or 0.02
-    x = (round(min(xs) - room, 4), round(max(xs) + room, 4))
-    return x, round(max(1.06 * max(ys), 0.05), 4)
+def _ways(plane: Plane) -> Iterable[tuple[Axis, int, tuple[str, str]]]:
+    return zip(plane.axes, plane.signs, (("left", "right"), ("down", "up")), strict=True)
+
+
+def _way(sign: int, words: tuple[str, str]) -> str:
+    return words[sign > 0]
+
+
+def _plane(sheet: Sheet, known: Pairs, both: tuple[Axis, Axis]) -> Plane:
+    """Frame the trained strategies; a yardstick far off would flatten everything else."""
+    yardsticks = {s.label for s in sheet.strategies if s.yardstick}
+    near = [pair for k, pair in known.items() if k not in yardsticks] or [*known.values()]
+    better = [sheet.results.definitions.get(a.metric) for a in both]
+    ways = [d.better if d else way for d, way in zip(better, ("higher", "lower"), strict=True)]
+    signs = (-1 if ways[0] == "lower" else 1, 1 if ways[1] == "higher" else -1)
+    y = _span([g for _, g in near])
+    return Plane(both, signs, _span([p for p, _ in near]), (0.0, y[1]) if signs[1] < 0 else y)
+
+
+def _span(found: Sequence[Measurement]) -> Span:
+    ends = [
+        v
+        for m in found
+        for v in (m.low, m.high, m.value, m.floor_p95)
+        if v is not None and math.isfinite(v)
+    ]
+    room = 0.1 * (max(ends) - min(ends)) or 0.02
+    return round(min(ends) - room, 4), round(max(ends) + room, 4)
+
+
+def _within(p: Measurement, x: Span, g: Measurement, y: Span) -> bool:
+    return x[0] <= p.value <= x[1] and y[0] <= g.value <= y[1]
+
+
+def _front_probability(sheet: Sheet, known: Pairs) -> dict[str, float]:
+    """Return the share of draws on the front, where it was measured on these very axes."""
+    return {
+        p.strategy: p.pareto_probability
+        for p in sheet.results.trade_off
+        if p.strategy in known
+        and math.isclose(p.performance, known[p.strategy][0].value, abs_tol=1e-9)
+        and math.isclose(p.fairness, 1 - known[p.strategy][1].value, abs_tol=1e-9)
+    }
 
 
 def _point(
-    sheet: Sheet, label: str, pair: tuple[Measurement, Measurement], probability: dict[str, float]
+    sheet: Sheet, label: str, pair: tuple[Measurement, Measurement], share: float | None
 ) -> dict[str, Any]:
     p, g = pair
-    share = probability.get(label)
     front = "" if share is None else f" {share:.0%}"
     return {
         "key": label,
@@ -105,12 +143,12 @@ def _point(
     }
 
 
-def _stand_labels(rows: list[dict[str, Any]], x: tuple[float, float], top: float) -> None:
-    """Let each label stand on the side of its point where it meets no other label."""
-    taken: list[tuple[float, float, float, float]] = []
+def _stand_labels(rows: list[dict[str, Any]], plane: Plane) -> None:
+    """Let each label stand on a side of its point where it meets no other; else leave it out."""
+    taken: list[Box] = []
     for row in rows:
-        across = WIDTH * (row["x"] - x[0]) / (x[1] - x[0])
-        up = HEIGHT * row["y"] / top
+        across = WIDTH * (row["x"] - plane.x[0]) / (plane.x[1] - plane.x[0])
+        up = HEIGHT * (row["y"] - plane.y[0]) / (plane.y[1] - plane.y[0])
         width = 6.6 * len(row["label"])
         sides = {
             "right": (across + 9, up + 2),
@@ -120,46 +158,55 @@ def _stand_labels(rows: list[dict[str, Any]], x: tuple[float, float], top: float
         }
         boxes = {side: (a, a + width, b, b + 14) for side, (a, b) in sides.items()}
         free = [s for s, box in boxes.items() if box[1] < WIDTH and not _meets(box, taken)]
-        row["side"] = free[0] if free else "right"
-        taken.append(boxes[row["side"]])
+        row["side"] = free[0] if free else ""
+        taken += [boxes[side] for side in free[:1]]
 
 
 def _meets(box: Box, others: Iterable[Box]) -> bool:
     return any(box[0] < o[1] and o[0] < box[1] and box[2] < o[3] and o[2] < box[3] for o in others)
 
 
-def _front(known: Pairs) -> list[str]:
+def _front(known: Pairs, signs: tuple[int, int]) -> list[str]:
     """Return those that none beats on both axes, from the best performance down."""
+    scored = sorted(
+        ((signs[0] * p.value, signs[1] * g.value, label) for label, (p, g) in known.items()),
+        key=lambda score: (-score[0], -score[1]),
+    )
     front: list[str] = []
-    lowest = math.inf
-    for label, (_, gap) in sorted(known.items(), key=lambda kv: (-kv[1][0].value, kv[1][1].value)):
-        if gap.value < lowest:
+    best = -math.inf
+    for _, fairness, label in scored:
+        if fairness > best:
             front.append(label)
-            lowest = gap.value
+            best = fairness
     return front
 
 
-def _floor(sheet: Sheet, near: Pairs) -> list[dict[str, Any]]:
-    label = sheet.reference if sheet.reference in near else next(iter(near))
-    gap = near[label][1]
-    if gap.floor_p95 is None:
+def _floor(sheet: Sheet, known: Pairs, plane: Plane) -> list[dict[str, Any]]:
+    """Return the band of the reference's noise floor, up to the harmless edge of the frame."""
+    label = sheet.reference if sheet.reference in known else next(iter(known))
+    gap = known[label][1]
+    if gap.floor_p95 is None or not math.isfinite(gap.floor_p95):
         return []
     words = "noise floor: what no disparity looks like"
-    return [
-        {"zero": 0, "floor": gap.floor_p95, "floor_mean": gap.floor_mean, "floor_words": words}
-    ]
+    edge = plane.y[0 if plane.signs[1] < 0 else 1]
+    row = {"zero": edge, "floor": gap.floor_p95, "floor_mean": gap.floor_mean}
+    return [row | {"floor_words": words}]
 
 
-def _trade_table(known: Pairs, words: tuple[str, str], probability: dict[str, float]) -> Grid:
+def _table(known: Pairs, both: tuple[Axis, Axis], share: Mapping[str, float]) -> Grid:
     rows = tuple(
         (
             Text(plain(label), name=True),
             number(p),
             number(g),
-            Text(NOTHING if g.floor_p95 is None else fixed(g.floor_p95, 3), number=True),
-            Text(f"{probability[label]:.0%}" if label in probability else NOTHING, number=True),
+            Text(_floor_text(g), number=True),
+            Text(f"{share[label]:.0%}" if label in share else NOTHING, number=True),
         )
         for label, (p, g) in known.items()
     )
-    columns = ("strategy", *words, "floor (95 %)", "on the Pareto front")
-    return Grid(columns, rows)
+    titles = (both[0].plain, both[1].plain)
+    return Grid(("strategy", *titles, "noise floor (95 %)", "on the Pareto front"), rows)
+
+
+def _floor_text(gap: Measurement) -> str:
+    return NOTHING if gap.floor_p95 is None else fixed(gap.floor_p95, decimals(gap.low, gap.high))

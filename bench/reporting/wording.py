@@ -56,11 +56,11 @@ def marked(sentence: str, before: str, after: str) -> str:
     return sentence.replace(OPEN, before).replace(CLOSE, after)
 
 
-def listed(items: Sequence[str]) -> str:
+def listed(items: Sequence[str], joint: str = "and") -> str:
     """Return "a", "a and b" or "a, b and c"."""
     if len(items) <= 1:
         return "".join(items)
-    return ", ".join(items[:-1]) + " and " + items[-1]
+    return f"{', '.join(items[:-1])} {joint} {items[-1]}"
 
 
 def metric_words(metric: str) -> str:

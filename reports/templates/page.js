@@ -10,17 +10,23 @@ function compare(a, b) {
 
 function sortBy(table, heading, kind) {
   const column = heading.cellIndex;
-  const down = heading.getAttribute("aria-sort") === "ascending";
-  const rows = [...table.querySelectorAll("tbody tr:not(.block)")];
-  rows.sort((a, b) => (down ? -1 : 1) * compare(order(a.cells[column], kind), order(b.cells[column], kind)));
-  table.tBodies[0].append(...rows);
-  table.classList.add("sorted");
+  const next = { ascending: "descending", descending: null }[heading.getAttribute("aria-sort")];
+  const state = next === undefined ? "ascending" : next;
   table.querySelectorAll("[aria-sort]").forEach((other) => other.removeAttribute("aria-sort"));
-  heading.setAttribute("aria-sort", down ? "descending" : "ascending");
+  table.classList.toggle("sorted", state !== null);
+  table.homes.forEach(([body, rows]) => body.append(...rows));
+  if (state === null) return;
+  heading.setAttribute("aria-sort", state);
+  const rows = [...table.querySelectorAll("tbody tr:not(.block)")];
+  const sign = state === "ascending" ? 1 : -1;
+  rows.sort((a, b) => sign * compare(order(a.cells[column], kind), order(b.cells[column], kind)));
+  table.tBodies[0].append(...rows);
 }
 
 for (const button of document.querySelectorAll("[data-sort]")) {
-  button.addEventListener("click", () => sortBy(button.closest("table"), button.closest("th"), button.dataset.sort));
+  const table = button.closest("table");
+  table.homes ??= [...table.tBodies].map((body) => [body, [...body.rows]]);
+  button.addEventListener("click", () => sortBy(table, button.closest("th"), button.dataset.sort));
 }
 
 const specs = Object.fromEntries(

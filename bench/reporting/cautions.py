@@ -1,0 +1,87 @@
+"""What a reader must know beside the decision: yardsticks, floors, failures, single seeds."""
+
+from collections.abc import Iterator
+
+from bench.reporting.sentence import Sentence, names
+from bench.reporting.sheet import Sheet
+from bench.reporting.standing import axes
+from bench.reporting.wording import decimals, estimate, fixed, listed, metric_words, quoted
+
+
+def yardstick_ahead(sheet: Sheet) -> Iterator[Sentence]:
+    """Say when a yardstick is shown better than the reference: that comes before all else."""
+    for label, verdict in _yardsticks(sheet):
+        if verdict == "better":
+            yield Sentence(
+                "decision",
+                f"The yardstick {quoted(label)}, which needs no fine-tuning, is shown better than "
+                f"{quoted(sheet.reference)} on {metric_words(sheet.facts.performance_metric)}: "
+                "settle that before choosing a strategy.",
+            )
+
+
+def yardstick_level(sheet: Sheet) -> Iterator[Sentence]:
+    """Say when the reference is not shown better than a yardstick."""
+    level = [label for label, v in _yardsticks(sheet) if v == "no evidence of a difference"]
+    if level:
+        yield Sentence(
+            "caution",
+            f"{quoted(sheet.reference)} is not shown better than the yardstick {names(level)} on "
+            f"{metric_words(sheet.facts.performance_metric)}.",
+        )
+
+
+def _yardsticks(sheet: Sheet) -> Iterator[tuple[str, str]]:
+    for strategy in sheet.measured():
+        contrast = sheet.contrast(strategy.label, sheet.facts.performance_metric)
+        if strategy.yardstick and contrast is not None:
+            yield strategy.label, contrast.verdict
+
+
+def floors(sheet: Sheet) -> Iterator[Sentence]:
+    """Say whose gap cannot be told from none."""
+    for axis in axes(sheet)[1:]:
+        under = []
+        for strategy in sheet.measured():
+            m = sheet.mean(strategy.label, *axis.place)
+            if m is None or m.floor_p95 is None or strategy.yardstick:
+                continue
+            if m.value <= m.floor_p95:
+                places = decimals(m.low, m.high)
+                values = f"({estimate(m)}, floor {fixed(m.floor_p95, places)})"
+                under.append(f"{quoted(strategy.label)} {values}")
+        if under:
+            verb = "lies" if len(under) == 1 else "lie"
+            chance = "within what groups of these sizes show by chance"
+            text = f"The {axis.words} of {listed(under)} {verb} {chance}: no disparity is shown."
+            yield Sentence("caution", text)
+
+
+def unfinished(sheet: Sheet) -> Iterator[Sentence]:
+    """Say what failed or is missing."""
+    cells = sheet.facts.cells
+    failed = [c for c in cells if c.status == "failed"]
+    missing = [c for c in cells if c.status == "missing"]
+    if failed:
+        named = names(list(dict.fromkeys(c.strategy for c in failed)))
+        yield Sentence("failed", f"{len(failed)} of {_cells(len(cells))} failed: {named}.")
+    if missing:
+        verb = "is" if len(missing) == 1 else "are"
+        yield Sentence("failed", f"{len(missing)} of {_cells(len(cells))} {verb} not finished.")
+
+
+def one_seed(sheet: Sheet) -> Iterator[Sentence]:
+    """Say where the uncertainty is of the test examples only."""
+    trained = [s.label for s in sheet.measured() if not s.yardstick]
+    single = [label for label in trained if sheet.seeds[label] == 1]
+    if single:
+        who = "" if len(single) == len(trained) else f" for {names(single)}"
+        yield Sentence(
+            "caution",
+            f"With one seed{who}, the uncertainty is of the test examples only: another training "
+            "run may land elsewhere.",
+        )
+
+
+def _cells(count: int) -> str:
+    return f"{count} cell" if count == 1 else f"{count} cells"
