@@ -211,8 +211,8 @@ def baseline(
     """Keep a run's predictions as what later runs are judged against."""
     from bench.gating import renewal
 
-    err.print(f"measuring {folder}", highlight=False)
-    worse = renewal.renew(folder, out_folder, rules, accept_worse)
+    with err.status("measuring"):
+        worse = renewal.renew(folder, out_folder, rules, accept_worse)
     for line in worse:
         out.print(f"worse: {line}", markup=False, highlight=False)
     if worse and not accept_worse.strip():
