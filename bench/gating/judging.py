@@ -175,13 +175,12 @@ def judge_limits(check: Check) -> Verdict:
 
 def _within(check: Check, low: float, high: float) -> Verdict:
     """Judge an estimate, where both ends are the same, or an interval."""
-    least = -np.inf if check.rule.min_value is None else check.rule.min_value
-    most = np.inf if check.rule.max_value is None else check.rule.max_value
+    rule = check.rule
+    least = -np.inf if rule.min_value is None else rule.min_value
+    most = np.inf if rule.max_value is None else rule.max_value
     said = f"{low:.3g}" if low == high else f"[{low:.3g}, {high:.3g}]"
-    wanted = " and ".join(
-        [f"at least {least:.3g}"] * np.isfinite(least)
-        + [f"at most {most:.3g}"] * np.isfinite(most)
-    )
+    bounds = (("at least", rule.min_value), ("at most", rule.max_value))
+    wanted = " and ".join(f"{word} {bound:.3g}" for word, bound in bounds if bound is not None)
     if least <= low and high <= most:
         return _blank(check, "pass", f"{said}, {wanted} is kept")
     if high < least or low > most:
