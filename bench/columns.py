@@ -53,11 +53,23 @@ class Source:
 
     path: Path
     table: pa.Table
+    kept: Array | None = None
+    """Index in the file of each row, where some were left out."""
+
+    def complete(self, columns: Sequence[str]) -> "Source":
+        """Return the rows in which every one of the columns says something."""
+        said = np.ones(self.table.num_rows, bool)
+        for column in columns:
+            said &= pc.is_valid(self.strings(column)).to_numpy(zero_copy_only=False)
+        if not said.any():
+            raise BadInputError(f"{self.path}: no row is complete in {', '.join(columns)}")
+        return Source(self.path, self.table.filter(pa.array(said)), np.flatnonzero(said))
 
     def refuse(self, column: str, index: int, reason: str, *, value: object = None) -> NoReturn:
         """Refuse what row `index` (from 0) holds in a column."""
         said = "" if value is None else f" = {_shown(value)}"
-        raise BadInputError(f"{self.path}: column {column!r}, row {index + 1}{said}: {reason}")
+        row = (index if self.kept is None else int(self.kept[index])) + 1
+        raise BadInputError(f"{self.path}: column {column!r}, row {row}{said}: {reason}")
 
     def strings(self, column: str) -> Column:
         """Return a column as strings, null where it says nothing; (n,)."""

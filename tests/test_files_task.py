@@ -154,6 +154,20 @@ def test_bad_rows(tmp_path, change, options, said):
         files.load(path="rows.parquet", folder=tmp_path, **options)
 
 
+def test_incomplete_rows_are_left_out_on_request(tmp_path):
+    rows = table(40).to_pylist()
+    rows[2]["label"], rows[7]["text"], rows[9]["sex"] = None, "", None
+    for number, row in enumerate(rows):
+        row["part"] = "train" if number != 20 else "holdout"
+    write(tmp_path / "rows.parquet", pa.Table.from_pylist(rows))
+    options = {"groups": ("sex",), "incomplete": "leave_out", "folder": tmp_path}
+    task = files.load(path="rows.parquet", **options)
+    assert len(task.text) == 37
+    assert task.card.warnings == ("3 rows without a text, label or group were left out.",)
+    with pytest.raises(BadInputError, match="column 'part', row 21 = 'holdout': no split"):
+        files.load(path="rows.parquet", split="part", **options)
+
+
 def test_one_class(tmp_path):
     rows = table(40).drop_columns("label").append_column("label", pa.array(["a"] * 40))
     write(tmp_path / "rows.csv", rows)

@@ -3,8 +3,9 @@
 import hashlib
 import json
 from collections import Counter
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Literal
 
 import numpy as np
 
@@ -43,6 +44,8 @@ class Roles:
     """Where set, the label is a score, and positive from here on."""
     group_threshold: float | None
     """Where set, each group column is a score of membership, from here on a member."""
+    incomplete: Literal["refuse", "leave_out"]
+    """What becomes of rows in which one of the columns says nothing."""
 
     @property
     def columns(self) -> list[str]:
@@ -63,32 +66,40 @@ def task(source: Source, roles: Roles, *, name: str, card: TaskCard) -> Task:
         A text, label or group is missing, a split has no known name, or two labels do not say
         which is positive.
     """
+    rows = source.table.num_rows
+    if roles.incomplete == "leave_out":
+        source = source.complete(roles.columns)
     text = _texts(source, roles.text)
     pair = _texts(source, roles.text_pair) if roles.text_pair else None
-    label = _categories(source, roles.label, roles.label_threshold)
-    groups = {g: _categories(source, g, roles.group_threshold).strings for g in roles.groups}
-    where = f"{source.path}: column {roles.label!r}"
-    if len(label.values) == 1:
-        raise BadInputError(f"{where} holds only one class, {label.values[0]!r}")
-    ordered = class_order.in_order(label.values)
-    classes = class_order.positive_last(where, ordered, roles.positive)
-    place = np.array([classes.index(value) for value in label.values], np.int64)
     whole = [text] if pair is None else [text, pair]
+    groups = {g: _categories(source, g, roles.group_threshold).strings for g in roles.groups}
+    label, classes = _label(source, roles)
     return Task(
         name=name,
         example_id=source.identifiers(roles.id) if roles.id else _hashes(whole),
         text=text,
         text_pair=pair,
-        label=place[label.code],
+        label=label,
         groups=groups,
         split=(
             _given_split(source, roles.split)
             if roles.split
-            else _own_split(whole, [label.strings, *groups.values()])
+            else _own_split(whole, [label, *groups.values()])
         ),
         classes=classes,
-        card=card,
+        card=replace(card, warnings=tuple(_warnings(roles.groups, rows - len(text)))),
     )
+
+
+def _label(source: Source, roles: Roles) -> tuple[Array, tuple[str, ...]]:
+    """Return the label as indices, and the classes they point to."""
+    found = _categories(source, roles.label, roles.label_threshold)
+    where = f"{source.path}: column {roles.label!r}"
+    if len(seen := np.unique(found.code)) == 1:
+        raise BadInputError(f"{where} holds only one class, {found.values[seen[0]]!r}")
+    classes = class_order.positive_last(where, class_order.in_order(found.values), roles.positive)
+    place = np.array([classes.index(value) for value in found.values], np.int64)
+    return place[found.code], classes
 
 
 def _texts(source: Source, column: str) -> Array:
@@ -139,9 +150,11 @@ def _hashes(texts: Sequence[Array]) -> Array:
     return np.array(ids)
 
 
-def warnings(groups: Sequence[str]) -> tuple[str, ...]:
-    """Return what a task card warns of: without groups, an audit is silent on fairness."""
-    return () if groups else ("No group attribute: nothing can be said about fairness.",)
+def _warnings(groups: Sequence[str], left_out: int) -> Iterator[str]:
+    if left_out:
+        yield f"{left_out} rows without a text, label or group were left out."
+    if not groups:
+        yield "No group attribute: nothing can be said about fairness."
 
 
 def fingerprint(content: str, options: Mapping[str, object]) -> str:

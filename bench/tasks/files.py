@@ -2,7 +2,7 @@
 
 import hashlib
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from bench import tables
 from bench.columns import Source
@@ -22,6 +22,7 @@ def load(  # noqa: PLR0913 - the keys of a suite's [task] table
     positive: str = "",
     label_threshold: float | None = None,
     group_threshold: float | None = None,
+    incomplete: Literal["refuse", "leave_out"] = "refuse",
     label_meaning: str = "not stated",
     licence: str = "not stated",
     folder: Path = Path(),
@@ -38,6 +39,7 @@ def load(  # noqa: PLR0913 - the keys of a suite's [task] table
     positive : which of two labels is the positive class
     label_threshold, group_threshold : where set, those columns hold scores, and a row is
         positive (a member) from there on
+    incomplete : what becomes of rows without a text, label or group
     label_meaning, licence : what the task card says
     folder : where a relative `path` starts from
 
@@ -57,6 +59,7 @@ def load(  # noqa: PLR0913 - the keys of a suite's [task] table
         positive=positive,
         label_threshold=label_threshold,
         group_threshold=group_threshold,
+        incomplete=incomplete,
     )
     source = Source(file, tables.read(file, roles.columns))
     card = TaskCard(
@@ -65,7 +68,6 @@ def load(  # noqa: PLR0913 - the keys of a suite's [task] table
         source=file.name,
         licence=licence,
         fingerprint=_content(file),
-        warnings=_tabular.warnings(groups),
     )
     return _tabular.task(source, roles, name=file.stem, card=card)
 

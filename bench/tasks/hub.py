@@ -5,7 +5,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pyarrow as pa
 
@@ -32,6 +32,7 @@ def load(  # noqa: PLR0913 - the keys of a suite's [task] table
     positive: str = "",
     label_threshold: float | None = None,
     group_threshold: float | None = None,
+    incomplete: Literal["refuse", "leave_out"] = "refuse",
     label_meaning: str = "not stated",
     licence: str = "not stated",
     folder: Path = Path(),
@@ -46,7 +47,7 @@ def load(  # noqa: PLR0913 - the keys of a suite's [task] table
     train, validation, test : names of its splits; with the last two empty, `train` is dealt
         70 : 10 : 20 with near-duplicates kept together
     text, text_pair, label, groups, id : columns; named classes get their names
-    positive, label_threshold, group_threshold, label_meaning, licence : as for a file
+    positive, label_threshold, group_threshold, incomplete, label_meaning, licence : as for a file
 
     Raises
     ------
@@ -63,6 +64,7 @@ def load(  # noqa: PLR0913 - the keys of a suite's [task] table
         positive=positive,
         label_threshold=label_threshold,
         group_threshold=group_threshold,
+        incomplete=incomplete,
     )
     origin = _Origin(name=name, revision=revision, folder=folder)
     splits = {"train": train, "validation": validation, "test": test}
@@ -73,7 +75,6 @@ def load(  # noqa: PLR0913 - the keys of a suite's [task] table
         source=origin.shown,
         licence=licence,
         fingerprint=origin.content,
-        warnings=_tabular.warnings(groups),
     )
     return _tabular.task(source, roles, name=card.title, card=card)
 
