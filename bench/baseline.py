@@ -123,7 +123,7 @@ def read(folder: Path) -> Baseline:
         )
     try:
         return _read(folder, table)
-    except (KeyError, TypeError, ValueError, ValidationError) as error:
+    except (OSError, KeyError, TypeError, ValueError, ValidationError) as error:
         raise BadInputError(f"{folder}: not a baseline ({type(error).__name__})") from None
 
 

@@ -258,6 +258,7 @@ def gate(
 
     if folder and baseline:
         judgement, title = gates.of_run(folder, baseline, rules), str(folder)
+        artifact = str(baseline / "baseline.json")
     elif predictions and baseline_predictions and label:
         columns = _columns(label, probability, prediction, positive, group, id_column)
         settings = AuditSettings(
@@ -268,13 +269,14 @@ def gate(
         )
         sides = of_files(predictions, baseline_predictions, columns, settings)
         judgement, title = gates.of_sides(*sides, rules), str(predictions)
+        artifact = str(baseline_predictions)
     else:
         raise BadInputError(
             "gate: give a run's folder and --baseline, or --predictions, --baseline-predictions "
             "and --label"
         )
     files = publish.Files(json=json_file, junit=junit, markdown=markdown, sarif=sarif)
-    publish.publish(judgement, title, files, artifact=str(baseline or baseline_predictions))
+    publish.publish(judgement, title, files, artifact=artifact)
     for shown in publish.shown(judgement, title):
         out.print(shown)
     raise typer.Exit(judgement.exit_code)

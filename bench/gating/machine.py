@@ -5,6 +5,7 @@ import re
 from collections.abc import Sequence
 from itertools import groupby
 from typing import Any
+from urllib.parse import quote
 from xml.etree import ElementTree as ET
 
 from bench import files
@@ -89,7 +90,7 @@ def _xml(text: str) -> str:
 def sarif(judgement: Judgement, artifact: str) -> str:
     """Return SARIF 2.1.0: a result for each verdict that is no pass.
 
-    `artifact` is the path that results point to, relative to the repository: the baseline's.
+    `artifact` is the path that results point to, relative to the repository.
     """
     shown = [v for v in judgement.verdicts if v.outcome != "pass"]
     known = list(dict.fromkeys(_rule_id(v) for v in shown))
@@ -124,7 +125,7 @@ def _rule(judgement: Judgement, shown: Sequence[Verdict], rule_id: str) -> dict[
 def _result(verdict: Verdict, known: list[str], artifact: str) -> dict[str, Any]:
     level = "warning" if verdict.outcome == "inconclusive" and not verdict.blocks else "error"
     about = f"{verdict.strategy}: " if verdict.strategy else ""
-    location = {"artifactLocation": {"uri": artifact}, "region": {"startLine": 1}}
+    location = {"artifactLocation": {"uri": quote(artifact)}, "region": {"startLine": 1}}
     return {
         "ruleId": _rule_id(verdict),
         "ruleIndex": known.index(_rule_id(verdict)),
