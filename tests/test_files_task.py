@@ -168,6 +168,38 @@ def test_incomplete_rows_are_left_out_on_request(tmp_path):
         files.load(path="rows.parquet", split="part", **options)
 
 
+def test_a_lexicon_makes_views(tmp_path):
+    write(tmp_path / "rows.parquet", table())
+    (tmp_path / "l.json").write_text('{"words": {"word1": "word2", "word2": "word1"}}')
+    task = files.load(path="rows.parquet", lexicon="l.json", folder=tmp_path)
+    view = task.views["swap:words"]
+    says = np.array([bool({"word1", "word2"} & set(text.split())) for text in task.text])
+    assert ((view != "") == says).all()
+    row = int(says.argmax())
+    other = {"word1": "word2", "word2": "word1"}
+    assert view[row] == " ".join(other.get(word, word) for word in task.text[row].split())
+    bare = files.fingerprint(path="rows.parquet", folder=tmp_path)
+    assert files.fingerprint(path="rows.parquet", lexicon="l.json", folder=tmp_path) != bare
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        ('{"gender": {"she": "he"}}', r"view 'gender': its terms occur in no row"),
+        ('{"gender": {"She": "he"}}', r"'She' = 'he': a term in lower case"),
+        ('{"gender": {"she": 1}}', r"'she' = 1: a term"),
+        ('{"gender": ["she"]}', r"view 'gender': not a table"),
+        ("[]", "not a table"),
+        ("{", "not JSON"),
+    ],
+)
+def test_bad_lexicon(tmp_path, content, said):
+    write(tmp_path / "rows.parquet", table())
+    (tmp_path / "l.json").write_text(content)
+    with pytest.raises(BadInputError, match=said):
+        files.load(path="rows.parquet", lexicon="l.json", folder=tmp_path)
+
+
 def test_one_class(tmp_path):
     rows = table(40).drop_columns("label").append_column("label", pa.array(["a"] * 40))
     write(tmp_path / "rows.csv", rows)

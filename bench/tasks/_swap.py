@@ -7,14 +7,14 @@ decided by its neighbours from closed word lists, without a tagger; lexicon.json
 
 import json
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from bench.schema import Array
+from bench.schema import Array, BadInputError
 
 Forms = str | Mapping[str, str]
 """A replacement, or one a context: "before_word", "after_be" (else "alone"), "alone"."""
@@ -33,19 +33,19 @@ def lexicon_bytes() -> bytes:
 
 
 def exchange(
-    texts: Iterable[str], terms: Mapping[str, Forms], *, without: Iterable[str] = ()
+    texts: Iterable[str],
+    terms: Mapping[str, Forms],
+    *,
+    without: Iterable[str] = (),
+    english: bool = True,
 ) -> Array:
     """Return each text with its `terms` replaced, "" where nothing changes; (n,) str.
 
-    Fixed phrases of the lexicon stay as they are, "a" and "an" follow the new word, a capital
-    stays a capital. A text that holds one of the terms `without` a counterpart is left out ("").
+    A capital stays a capital. A text that holds one of the terms `without` a counterpart is left
+    out (""). In English, fixed phrases stay as they are, and "a" and "an" follow the new word.
     """
+    pattern = re.compile("|".join(_alternatives(terms, english=english)), re.IGNORECASE)
     unmatched = _any_of(without)
-    pattern = re.compile(
-        rf"\b(?P<kept>(?:an?\s+)?(?:{_any_of(lexicon()['keep'])}))\b"
-        rf"|(?:\b(?P<article>an?)(?P<gap>\s+))?\b(?P<term>{_any_of(terms)})\b",
-        re.IGNORECASE,
-    )
     blocked = re.compile(rf"\b(?:{unmatched})\b", re.IGNORECASE) if unmatched else None
 
     def changed(text: str) -> str:
@@ -55,6 +55,33 @@ def exchange(
         return "" if swapped == text else swapped
 
     return np.array([changed(text) for text in texts], object)
+
+
+def read(path: Path) -> dict[str, dict[str, str]]:
+    """Return a lexicon of your own: JSON, from a view's name to its terms and replacements.
+
+    Raises
+    ------
+    BadInputError
+        Not such a file; the message names it.
+    """
+    try:
+        content = json.loads(path.read_bytes())
+    except OSError as error:
+        raise BadInputError(f"{path}: {error.strerror}") from None
+    except (ValueError, RecursionError):
+        raise BadInputError(f"{path}: not JSON") from None
+    views = content.items() if isinstance(content, dict) else [("", content)]
+    for view, terms in views:
+        if not isinstance(terms, dict) or not terms:
+            raise BadInputError(f"{path}: view {view!r}: not a table of terms and replacements")
+        for term, new in terms.items():
+            if not term or term != term.lower() or not isinstance(new, str) or not new:
+                raise BadInputError(
+                    f"{path}: view {view!r}: {term!r} = {new!r}: a term in lower case and what "
+                    "replaces it are wanted"
+                )
+    return dict(views)
 
 
 def targets(group: str, other: str) -> tuple[dict[str, Forms], list[str]]:
@@ -109,6 +136,13 @@ def _context(match: re.Match[str]) -> str:
 def _article(old: str, word: str) -> str:
     vowel = word[0].lower() in "aeiou" and not word.lower().startswith("eu")
     return old[0] + ("n" if vowel else "")
+
+
+def _alternatives(terms: Iterable[str], *, english: bool) -> Iterator[str]:
+    article = r"(?:\b(?P<article>an?)(?P<gap>\s+))?" if english else "(?P<article>)(?P<gap>)"
+    kept = rf"(?:an?\s+)?(?:{_any_of(lexicon()['keep'])})" if english else r"(?!)"
+    yield rf"\b(?P<kept>{kept})\b"
+    yield rf"{article}\b(?P<term>{_any_of(terms)})\b"
 
 
 def _any_of(terms: Iterable[str]) -> str:

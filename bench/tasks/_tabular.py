@@ -5,6 +5,7 @@ import json
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Literal
 
 import numpy as np
@@ -12,7 +13,7 @@ import numpy as np
 from bench import class_order
 from bench.columns import Categories, Source
 from bench.schema import Array, BadInputError, Task, TaskCard
-from bench.tasks import _near_duplicates, _split
+from bench.tasks import _near_duplicates, _split, _swap
 
 VERSION = 1
 """Of the split and the ids; part of every fingerprint."""
@@ -46,6 +47,8 @@ class Roles:
     """Where set, each group column is a score of membership, from here on a member."""
     incomplete: Literal["refuse", "leave_out"]
     """What becomes of rows in which one of the columns says nothing."""
+    lexicon: Path | None
+    """File of the terms that the counterfactual views replace."""
 
     @property
     def columns(self) -> list[str]:
@@ -87,6 +90,7 @@ def task(source: Source, roles: Roles, *, name: str, card: TaskCard) -> Task:
             else _own_split(whole, [label, *groups.values()])
         ),
         classes=classes,
+        views=_views(roles.lexicon, text) if roles.lexicon else {},
         card=replace(card, warnings=tuple(_warnings(roles.groups, rows - len(text)))),
     )
 
@@ -119,6 +123,16 @@ def _categories(source: Source, column: str, threshold: float | None) -> Categor
     if (found.code < 0).any():
         source.refuse(column, int((found.code < 0).argmax()), "missing; fill it or remove the row")
     return found
+
+
+def _views(lexicon: Path, text: Array) -> dict[str, Array]:
+    """Return one view of the text for each of the lexicon's; each changes something."""
+    views = {}
+    for name, terms in _swap.read(lexicon).items():
+        views[f"swap:{name}"] = _swap.exchange(text, terms, english=False)
+        if not views[f"swap:{name}"].any():
+            raise BadInputError(f"{lexicon}: view {name!r}: its terms occur in no row")
+    return views
 
 
 def _given_split(source: Source, column: str) -> Array:
@@ -157,7 +171,16 @@ def _warnings(groups: Sequence[str], left_out: int) -> Iterator[str]:
         yield "No group attribute: nothing can be said about fairness."
 
 
-def fingerprint(content: str, options: Mapping[str, object]) -> str:
-    """Return the identity of rows made by this version from `content` with `options`."""
-    made = json.dumps([VERSION, content, options], sort_keys=True, default=str)
+def fingerprint(contents: Sequence[str], options: Mapping[str, object]) -> str:
+    """Return the identity of rows made by this version from `contents` with `options`."""
+    made = json.dumps([VERSION, contents, options], sort_keys=True, default=str)
     return hashlib.sha256(made.encode()).hexdigest()
+
+
+def sha256(file: Path) -> str:
+    """Return the sha256 of a file's content."""
+    try:
+        with file.open("rb") as opened:
+            return hashlib.file_digest(opened, "sha256").hexdigest()
+    except OSError as error:
+        raise BadInputError(f"{file}: {error.strerror}") from None

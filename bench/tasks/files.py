@@ -1,12 +1,11 @@
 """Your own rows: a CSV, Parquet or JSON Lines file with a text, a label and group columns."""
 
-import hashlib
 from pathlib import Path
 from typing import Any, Literal
 
 from bench import tables
 from bench.columns import Source
-from bench.schema import BadInputError, Task, TaskCard
+from bench.schema import Task, TaskCard
 from bench.tasks import _tabular
 
 
@@ -23,6 +22,7 @@ def load(  # noqa: PLR0913 - the keys of a suite's [task] table
     label_threshold: float | None = None,
     group_threshold: float | None = None,
     incomplete: Literal["refuse", "leave_out"] = "refuse",
+    lexicon: str = "",
     label_meaning: str = "not stated",
     licence: str = "not stated",
     folder: Path = Path(),
@@ -40,8 +40,10 @@ def load(  # noqa: PLR0913 - the keys of a suite's [task] table
     label_threshold, group_threshold : where set, those columns hold scores, and a row is
         positive (a member) from there on
     incomplete : what becomes of rows without a text, label or group
+    lexicon : JSON file of counterfactual views: {"gender": {"she": "he", "he": "she"}} makes the
+        view `swap:gender`, in which whole words of `text` are replaced
     label_meaning, licence : what the task card says
-    folder : where a relative `path` starts from
+    folder : where relative paths start from
 
     Raises
     ------
@@ -60,6 +62,7 @@ def load(  # noqa: PLR0913 - the keys of a suite's [task] table
         label_threshold=label_threshold,
         group_threshold=group_threshold,
         incomplete=incomplete,
+        lexicon=folder / lexicon if lexicon else None,
     )
     source = Source(file, tables.read(file, roles.columns))
     card = TaskCard(
@@ -67,19 +70,12 @@ def load(  # noqa: PLR0913 - the keys of a suite's [task] table
         label_meaning=label_meaning,
         source=file.name,
         licence=licence,
-        fingerprint=_content(file),
+        fingerprint=_tabular.sha256(file),
     )
     return _tabular.task(source, roles, name=file.stem, card=card)
 
 
-def fingerprint(*, path: str, folder: Path = Path(), **options: Any) -> str:
-    """Return the identity of the rows: the file's bytes and the options, not its name."""
-    return _tabular.fingerprint(_content(folder / path), options)
-
-
-def _content(file: Path) -> str:
-    try:
-        with file.open("rb") as opened:
-            return hashlib.file_digest(opened, "sha256").hexdigest()
-    except OSError as error:
-        raise BadInputError(f"{file}: {error.strerror}") from None
+def fingerprint(*, path: str, lexicon: str = "", folder: Path = Path(), **options: Any) -> str:
+    """Return the identity of the rows: the files' bytes and the options, not their names."""
+    files = [folder / name for name in (path, lexicon) if name]
+    return _tabular.fingerprint([_tabular.sha256(file) for file in files], options)

@@ -33,6 +33,7 @@ def load(  # noqa: PLR0913 - the keys of a suite's [task] table
     label_threshold: float | None = None,
     group_threshold: float | None = None,
     incomplete: Literal["refuse", "leave_out"] = "refuse",
+    lexicon: str = "",
     label_meaning: str = "not stated",
     licence: str = "not stated",
     folder: Path = Path(),
@@ -47,7 +48,8 @@ def load(  # noqa: PLR0913 - the keys of a suite's [task] table
     train, validation, test : names of its splits; with the last two empty, `train` is dealt
         70 : 10 : 20 with near-duplicates kept together
     text, text_pair, label, groups, id : columns; named classes get their names
-    positive, label_threshold, group_threshold, incomplete, label_meaning, licence : as for a file
+    positive, label_threshold, group_threshold, incomplete, lexicon : as for a file
+    label_meaning, licence : what the task card says
 
     Raises
     ------
@@ -65,6 +67,7 @@ def load(  # noqa: PLR0913 - the keys of a suite's [task] table
         label_threshold=label_threshold,
         group_threshold=group_threshold,
         incomplete=incomplete,
+        lexicon=folder / lexicon if lexicon else None,
     )
     origin = _Origin(name=name, revision=revision, folder=folder)
     splits = {"train": train, "validation": validation, "test": test}
@@ -79,10 +82,13 @@ def load(  # noqa: PLR0913 - the keys of a suite's [task] table
     return _tabular.task(source, roles, name=card.title, card=card)
 
 
-def fingerprint(*, name: str, revision: str = "", folder: Path = Path(), **options: Any) -> str:
+def fingerprint(
+    *, name: str, revision: str = "", lexicon: str = "", folder: Path = Path(), **options: Any
+) -> str:
     """Return the identity of the rows: the revision (of a folder: its bytes) and the options."""
     origin = _Origin(name=name, revision=revision, folder=folder)
-    return _tabular.fingerprint(origin.content, options)
+    terms = [_tabular.sha256(folder / lexicon)] if lexicon else []
+    return _tabular.fingerprint([origin.content, *terms], options)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -120,7 +126,7 @@ class _Origin:
         digest = hashlib.sha256()
         for file in sorted(path for path in self.path.rglob("*") if path.is_file()):
             digest.update(f"{file.relative_to(self.path)}\0".encode())
-            digest.update(hashlib.sha256(file.read_bytes()).digest())
+            digest.update(_tabular.sha256(file).encode())
         return digest.hexdigest()
 
 
