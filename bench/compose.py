@@ -3,15 +3,16 @@
 import hashlib
 import inspect
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import MISSING, Field, dataclass, fields
 from pathlib import Path
 from typing import Any, get_type_hints
 
 from pydantic import ConfigDict, ValidationError, create_model
+from pydantic import Field as PydanticField
 from torch import nn
 
 from bench import plugins
-from bench.schema import Array, BadInputError, Predictions, Split
+from bench.schema import Array, BadInputError, Predictions, Split, Task
 from bench.strategy import Objective, Strategy
 from bench.suite import problems
 
@@ -96,6 +97,28 @@ def groups_needed(strategy: Strategy) -> frozenset[str]:
     return frozenset[str]().union(*(part.needs_groups_in for part in parts_of(strategy)))
 
 
+def check(strategy: Strategy, task: Task, attribute: str, *, where: str) -> None:
+    """Refuse a task that a strategy cannot be used on, before anything is spent.
+
+    Raises
+    ------
+    BadInputError
+        No groups where some are needed, a group to revise that validation lacks, or more than
+        two classes for a strategy of two.
+    """
+    parts = strategy.parts if isinstance(strategy, Composition) else (strategy,)
+    if any(part.binary_only for part in parts) and len(task.classes) != 2:  # noqa: PLR2004
+        raise BadInputError(f"{where}: is for two classes; {task.name!r} has {len(task.classes)}")
+    needed = groups_needed(strategy)
+    if needed and not attribute:
+        raise BadInputError(f"{where}: needs groups; task {task.name!r} has none")
+    if "inference" in needed:
+        group = task.groups[attribute]
+        known = set(group[task.split == "validation"])
+        if missing := set(group[task.split == "test"]) - known:
+            raise BadInputError(f"{where}: validation has no {attribute} {min(missing)!r}")
+
+
 def find(name: str, folders: Iterable[Path] = ()) -> type[Strategy]:
     """Return the strategy class that the file of that name defines.
 
@@ -154,10 +177,17 @@ def build(
     return parts
 
 
+def _default(option: Field[Any]) -> Any:
+    """Return a dataclass field's default as pydantic says it."""
+    if option.default_factory is not MISSING:
+        return PydanticField(default_factory=option.default_factory)
+    return ... if option.default is MISSING else option.default
+
+
 def _with_options(kind: type[Strategy], options: Any, where: str) -> Strategy:
     """Return the strategy with its options, typed strictly so that a typo is refused."""
     types = get_type_hints(kind, include_extras=True)
-    known = {f.name: (types[f.name], f.default) for f in fields(kind)}
+    known = {f.name: (types[f.name], _default(f)) for f in fields(kind)}
     strict = ConfigDict(extra="forbid", strict=True)
     try:
         record = create_model(kind.__name__, __config__=strict, **known)  # type: ignore[call-overload]

@@ -38,7 +38,8 @@ class Learner(nn.Module):
         with self.machine.autocast():
             output = self.classifier(inputs)
         loss: Tensor = self.objective(output, batch)
-        return loss
+        penalty = getattr(self.classifier.model, "penalty", None)
+        return loss if penalty is None else loss + penalty()
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -54,6 +54,13 @@ class Split(NamedTuple):
     n_classes: int
     n_groups: int
 
+    @property
+    def counts(self) -> Array:
+        """Return how many examples each label and group has: (n_classes, n_groups) int64."""
+        cell = self.label * self.n_groups + self.group
+        counts = np.bincount(cell, minlength=self.n_classes * self.n_groups)
+        return counts.reshape(self.n_classes, self.n_groups)
+
 
 @dataclass(frozen=True, kw_only=True)
 class Predictions:

@@ -48,6 +48,9 @@ class Strategy:
 
     reference: ClassVar[str]
     """The paper, and what deviates from it."""
+    binary_only: ClassVar[bool] = False
+    """Whether `revise` makes sense for two classes only."""
+
     learning_rate: float | None = None
     """Peak learning rate; the suite's when not given."""
 
@@ -59,12 +62,17 @@ class Strategy:
     def adapt(self, model: nn.Module) -> nn.Module:
         """Choose what is trained: freeze, wrap or extend `model`.
 
-        A parameter may carry `learning_rate_factor`, its rate relative to the model's.
+        A parameter may carry `learning_rate_factor`, its rate relative to the model's; the model
+        may carry `penalty()`, a scalar that is added to whatever objective there is.
         """
         return model
 
     def sampling_weights(self, train: Split) -> Array | None:
-        """Choose what is seen: relative odds (n,) of drawing each example; None: each once."""
+        """Choose what is seen: relative odds (n,) of drawing each example; None: each once.
+
+        Rows of equal odds come once an epoch, those of odds 0 never; other odds are drawn with
+        replacement. torch's global random state is at the cell's seed.
+        """
         return None
 
     def objective(self, train: Split, hidden_size: int) -> Objective:
@@ -72,5 +80,8 @@ class Strategy:
         return Objective()
 
     def revise(self, validation: Predictions, predictions: Predictions) -> Predictions:
-        """Choose what is revised: change `predictions` by what `validation` teaches."""
+        """Choose what is revised: change `predictions` by what `validation` teaches.
+
+        Both hold hidden vectors, and the mitigated attribute as their only group.
+        """
         return predictions

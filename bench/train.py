@@ -19,7 +19,7 @@ from bench.loop import Learner, Recipe, fit
 from bench.pace import DivergedError, Pace, Progress
 from bench.plan import Cell
 from bench.predict import predict
-from bench.schema import BadInputError, Ledger, Outcome, Predictions, Split, Task
+from bench.schema import Ledger, Outcome, Predictions, Split, Task
 from bench.strategy import Batch
 from bench.tokens import ORIGINAL, Tokens
 
@@ -49,7 +49,7 @@ def train(  # noqa: PLR0913 - the one entry: what, from what, where, and who is 
     Raises
     ------
     BadInputError
-        The strategy needs groups that the task lacks, or the budget does not pay for one step.
+        The task is none for the strategy, or the budget does not pay for one step.
     CellFailedError
         The loss diverged, or not even one example at a time fits the memory.
     """
@@ -121,11 +121,10 @@ def build(cell: Cell, task: Task, pad: int, machine: Machine) -> Learner:
     Raises
     ------
     BadInputError
-        The strategy needs groups that the task lacks.
+        The task is none for the strategy.
     """
     strategy = cell.strategy()
-    if compose.groups_needed(strategy) and not cell.attribute:
-        raise BadInputError(f"strategy {cell.use!r} needs groups; task {task.name!r} has none")
+    compose.check(strategy, task, cell.attribute, where=cell.use)
     set_seed(cell.seed)  # the Trainer seeds again: what an objective draws shifts no dropout
     model = models.load(cell.model, task.classes, pad=pad, attention=machine.attention)
     classifier = models.Classifier(model)
@@ -154,6 +153,7 @@ def _fit(learner: Learner, pace: Pace, cell: Cell, data: tuple[Task, Tokens], pa
     strategy, split = cell.strategy(), training_split(task, cell.attribute)
     view = tokens.views[ORIGINAL]
     entries = view.entries(np.flatnonzero(task.split == "train"))
+    set_seed(cell.seed)  # whatever adapting drew, a strategy that chooses examples starts here
     sampler = BatchSampler(
         view.length[entries],
         strategy.sampling_weights(split),
@@ -185,9 +185,14 @@ def _predicted(
     validation = predict(learner.classifier, (task, tokens), ORIGINAL, rows, learner.machine)
     strategy = cell.strategy()
 
+    def mitigated(table: Predictions) -> Predictions:
+        seen = {a: column for a, column in table.groups.items() if a == cell.attribute}
+        return replace(table, groups=seen)
+
     def revised(table: Predictions) -> Predictions:
-        table = strategy.revise(validation, table)
-        return table if cell.hidden else replace(table, hidden=None)
+        answered = strategy.revise(mitigated(validation), mitigated(table))
+        hidden = answered.hidden if cell.hidden else None
+        return replace(answered, groups=table.groups, hidden=hidden)
 
     return revised(validation), {name: revised(table) for name, table in answers.items()}
 

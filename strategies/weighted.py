@@ -37,8 +37,7 @@ class Weighted(Strategy):
 
     def weights(self, train: Split) -> Array:
         """Return the weight of every (label, group): (n_classes, n_groups); empty cells have 0."""
-        counts = np.zeros((train.n_classes, train.n_groups))
-        np.add.at(counts, (train.label, train.group), 1)
+        counts = train.counts.astype(np.float64)
         label, group = counts.sum(axis=1, keepdims=True), counts.sum(axis=0, keepdims=True)
         expected = {
             "label_and_group": label * group / counts.sum(),

@@ -1,0 +1,19 @@
+"""Balanced groups: every group is seen equally often."""
+
+from dataclasses import dataclass
+
+from bench.schema import Array, Split
+from bench.strategy import Strategy
+
+
+@dataclass(frozen=True, kw_only=True)
+class BalancedGroup(Strategy):
+    reference = (
+        "Idrissi et al. (2022), Simple data balancing achieves competitive worst-group accuracy, "
+        "CLeaR; there, groups are combinations of label and attribute"
+    )
+    needs_groups_in = frozenset({"train"})
+
+    def sampling_weights(self, train: Split) -> Array:
+        odds: Array = 1 / train.counts.sum(axis=0)[train.group]
+        return odds

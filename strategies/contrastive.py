@@ -1,0 +1,49 @@
+"""Contrastive: a label's hidden vectors attract, and only same-group rivals repel."""
+
+from dataclasses import dataclass
+from typing import Annotated
+
+import torch
+from pydantic import Field
+from torch import Tensor
+from torch.nn import functional as F
+
+from bench.schema import Split
+from bench.strategy import Batch, Objective, Output, Strategy
+
+
+@dataclass(frozen=True, kw_only=True)
+class Contrastive(Strategy):
+    reference = (
+        "Park et al. (2022), Fair contrastive learning for facial attribute classification, CVPR "
+        "(FSCL), on Khosla et al. (2020), NeurIPS. Added to cross-entropy, as Gunel et al. (2021) "
+        "do for text; no projection head, no augmented views"
+    )
+    needs_groups_in = frozenset({"train"})
+
+    strength: Annotated[float, Field(ge=0)] = 1.0
+    """Of the contrastive loss beside the cross-entropy."""
+    temperature: Annotated[float, Field(gt=0)] = 0.1
+    """Cosine similarities are divided by it."""
+
+    def objective(self, train: Split, hidden_size: int) -> Objective:
+        return _FairContrast(self.strength, self.temperature)
+
+
+class _FairContrast(Objective):
+    def __init__(self, strength: float, temperature: float) -> None:
+        super().__init__()
+        self.strength, self.temperature = strength, temperature
+
+    def forward(self, output: Output, batch: Batch) -> Tensor:
+        unit = F.normalize(output.hidden, dim=1)
+        similarity = unit @ unit.T / self.temperature  # (n, n)
+        same_label = batch.label[:, None] == batch.label
+        positive = same_label & ~torch.eye(len(unit), dtype=torch.bool, device=unit.device)
+        rival = ~same_label & (batch.group[:, None] == batch.group)
+        compared = similarity.masked_fill(~(positive | rival), -1e9)
+        everyone = compared.logsumexp(dim=1, keepdim=True)
+        gain = torch.where(positive, similarity - everyone, 0.0).sum(dim=1)
+        partners = positive.sum(dim=1)
+        contrast = -(gain / partners.clamp(min=1))[partners > 0]
+        return super().forward(output, batch) + self.strength * contrast.sum() / len(unit)
