@@ -1,0 +1,50 @@
+"""What people paste into their CI: it parses, and calls flags that exist."""
+
+import re
+import subprocess
+from pathlib import Path
+
+import pytest
+import yaml
+from typer.main import get_command
+
+from bench.cli import app
+
+ROOT = Path(__file__).parents[1]
+FILES = (ROOT / "action.yml", *sorted((ROOT / "docs" / "ci").glob("*.yml")))
+
+
+def scripts(node: object) -> list[str]:
+    """Return every shell script in a workflow."""
+    if isinstance(node, dict):
+        own = [node[key] for key in ("run", "script") if key in node]
+        flat = ["\n".join(s) if isinstance(s, list) else s for s in own if not isinstance(s, dict)]
+        return flat + [s for value in node.values() for s in scripts(value)]
+    return [s for item in node for s in scripts(item)] if isinstance(node, list) else []
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda p: p.name)
+class TestEveryFile:
+    def test_parses_and_has_something_to_run(self, path):
+        assert any("tunefair gate" in s for s in scripts(yaml.safe_load(path.read_text()))) or (
+            "uses: ./" in path.read_text()
+        )
+
+    def test_calls_verbs_and_flags_that_exist(self, path):
+        verbs = get_command(app).commands
+        for script in scripts(yaml.safe_load(path.read_text())):
+            for verb in re.findall(r"tunefair (\w+) ", script):
+                assert verb in verbs
+        known = {option for verb in verbs.values() for p in verb.params for option in p.opts}
+        text = re.sub(r"gh pr comment.*", "", path.read_text())
+        assert set(re.findall(r"(?<![\w-])--[a-z-]+", text)) <= known
+
+    def test_scripts_are_bash(self, path):
+        for script in scripts(yaml.safe_load(path.read_text())):
+            made = subprocess.run(
+                ["bash", "-n"], input=re.sub(r"\$\{\{.*?\}\}", "x", script), text=True, check=False
+            )
+            assert made.returncode == 0
+
+    def test_no_script_reads_an_input_as_code(self, path):
+        assert not any("${{" in script for script in scripts(yaml.safe_load(path.read_text())))
