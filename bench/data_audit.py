@@ -143,7 +143,8 @@ def _counts(task: Task) -> Iterator[Count]:
 
 def _copies(task: Task) -> Iterator[Copies]:
     identities = [_near_duplicates.identity(" ".join(row)) for row in _whole(task)]
-    text = np.unique(identities, return_inverse=True)[1]
+    number: dict[str, int] = {}
+    text = np.array([number.setdefault(identity, len(number)) for identity in identities])
     near = _near_duplicates.clusters(identities) if len(text) <= MOST_COMPARED else None
     labelled = text * len(task.classes) + task.label
     pairs = [*combinations(reversed(SPLITS), 2), *((split, split) for split in SPLITS)]
