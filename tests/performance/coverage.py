@@ -1,0 +1,259 @@
+"""How often our intervals cover, our tests err and our floors are exceeded: simulated studies.
+
+`python -m tests.performance.coverage --studies 1000 --out FOLDER` writes one JSON file a setting,
+resuming where it stopped; `--table FOLDER` prints them as the tables of docs/uncertainty.md.
+"""
+
+import argparse
+import json
+import time
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+from scipy.optimize import brentq
+
+from bench.audits import accuracy, calibration, group_fairness
+from bench.compare import Key, contrasts, differences, side
+from bench.intervals import Estimate, interval
+from bench.resample import Sample
+from bench.schema import AuditSettings, Contrast, Evidence
+from tests._population import Population
+
+DECLARED = {**accuracy.METRICS, **calibration.METRICS, **group_fairness.METRICS}
+BOUNDS = {name: (metric.low, metric.high) for name, metric in DECLARED.items()}
+FIVE = np.array([0.30, 0.25, 0.20, 0.15, 0.10])
+EIGHT = np.array([0.20, 0.18, 0.15, 0.13, 0.11, 0.09, 0.08, 0.06])
+REDDITBIAS = np.array([0.45, 0.68, 0.51, 0.56, 0.64])
+"""Base rates of the five groups of RedditBias, smallest group last."""
+METRICS = (
+    "accuracy",
+    "log_loss",
+    "roc_auc",
+    "expected_calibration_error",
+    "true_positive_rate",
+    "false_positive_rate",
+    "positive_calibration_error",
+    "demographic_parity_difference",
+    "demographic_parity_ratio",
+    "equal_opportunity_difference",
+    "equalized_odds_difference",
+    "accuracy_difference",
+    "worst_group_accuracy",
+    "calibration_difference",
+    "bpsn_auc",
+    "bias_auc",
+)
+TESTED = (*METRICS[:6], "equalized_odds_difference", "worst_group_accuracy")
+
+
+PARTS = ("intervals", "floors", "errors", "power")
+
+
+@dataclass(frozen=True)
+class Setting:
+    """One population and design."""
+
+    name: str
+    n: int
+    seeds: int
+    population: Population
+
+
+def population(gap: float = 0.0, share: np.ndarray = FIVE, **choices: object) -> Population:
+    """Return groups whose TPRs (and FPRs, by half) spread evenly over `gap`."""
+    lean = np.linspace(-0.5, 0.5, len(share))
+    base = choices.pop("base", np.full(len(share), 0.5))
+    return Population(
+        share=share, base=base, tpr=0.80 + gap * lean, fpr=0.26 + gap / 2 * lean, **choices
+    )
+
+
+def settings() -> list[Setting]:
+    """Return the settings of docs/uncertainty.md."""
+    made = [
+        Setting(f"n={n} K={k} gap={gap:.2f}", n, k, population(gap))
+        for n in (500, 2000)
+        for k in (3, 5)
+        for gap in (0.0, 0.05, 0.10, 0.24)
+    ]
+    for n in (500, 2000):
+        made += [
+            Setting(
+                f"n={n} K=3 base rates of RedditBias, gap=0.10",
+                n,
+                3,
+                population(0.10, base=REDDITBIAS),
+            ),
+            Setting(f"n={n} K=3 eight groups, gap=0.10", n, 3, population(0.10, EIGHT)),
+            Setting(f"n={n} K=3 overconfident, gap=0.05", n, 3, population(0.05, sharpness=2.9)),
+            Setting(
+                f"n={n} K=3 seeds disagree more, gap=0.05", n, 3, population(0.05, agreement=0.2)
+            ),
+            Setting(f"n={n} K=1 gap=0.10", n, 1, population(0.10)),
+        ]
+    return made
+
+
+def estimated(evidence: Evidence, sample: Sample) -> dict[Key, Estimate]:
+    """Return every estimate of the audits by key."""
+    audits = (accuracy, calibration, group_fairness)
+    return {e.key: e for audit in audits for e in audit.estimates(evidence, sample)}
+
+
+def intervals(setting: Setting, studies: int, replicates: int) -> dict[str, list[float]]:
+    """Return metric -> [coverage of estimand A, of B, mean width]."""
+    rng = np.random.default_rng(7)
+    chosen = AuditSettings(replicates=replicates, only=METRICS, min_group_size=20)
+    population, smallest = setting.population, f"g{len(setting.population.share) - 1}"
+    expected = _means(population.truth(population.train(400, rng)))
+    systematic = population.of_mean_rates(population.train(4000, rng))
+    hits = defaultdict(list)
+    for _ in range(studies):
+        models = population.train(setting.seeds, rng)
+        if setting.seeds == 1:  # the interval is about this model
+            expected, systematic = _means(population.truth(models)), {}
+        evidence = population.evidence(population.texts(setting.n, rng), models, rng)
+        for key, estimate in estimated(evidence, Sample([evidence], chosen)).items():
+            metric, _, group, *_ = key
+            if (metric, group) in expected and group in ("", "gap", smallest):
+                low, high, _ = interval(estimate, BOUNDS[metric])
+                about = [expected[metric, group], systematic.get((metric, group))]
+                both = [low <= about[0] <= high, about[1] is None or low <= about[1] <= high]
+                hits[_name(metric, group)].append((*both, high - low))
+    return {name: np.mean(h, axis=0).tolist() for name, h in hits.items()}
+
+
+def _means(truth: dict[tuple[str, str], np.ndarray]) -> dict[tuple[str, str], float]:
+    return {key: float(value.mean()) for key, value in truth.items()}
+
+
+def _name(metric: str, group: str) -> str:
+    return metric if group in ("", "gap") else f"{metric} of the smallest group"
+
+
+def floors(setting: Setting, studies: int, replicates: int) -> dict[str, list[float]]:
+    """Return metric -> [share of studies beyond floor_p95] where no seed has any disparity."""
+    rng = np.random.default_rng(8)
+    chosen = AuditSettings(replicates=replicates, min_group_size=20)
+    fair = replace(setting.population, tpr=np.full(5, 0.8), fpr=np.full(5, 0.26), seed_group=0.0)
+    beyond = defaultdict(list)
+    for _ in range(studies):
+        texts = fair.texts(setting.n, rng)
+        evidence = fair.evidence(texts, fair.train(setting.seeds, rng), rng)
+        for estimate in group_fairness.estimates(evidence, Sample([evidence], chosen)):
+            if estimate.floor is not None:
+                sign = -1 if group_fairness.METRICS[estimate.metric].better == "higher" else 1
+                limit = np.quantile(sign * estimate.floor.mean(axis=0), 0.95)
+                beyond[estimate.metric].append(sign * estimate.theta.mean() > limit)
+    return {metric: [float(np.mean(past))] for metric, past in beyond.items()}
+
+
+def errors(setting: Setting, studies: int, replicates: int) -> dict[str, list[float]]:
+    """Return metric -> [share of p < .05, median MDE] of A/A pairs, and of any Holm claim.
+
+    Two strategies are compared with a reference: a family of ten.
+    """
+    rng = np.random.default_rng(9)
+    wrong, detectable, claims = defaultdict(list), defaultdict(list), []
+    for _ in range(studies):
+        found = _compared(setting, rng, TESTED, replicates, (0.0, 0.0))
+        claims.append(any(c.p_adjusted is not None and c.p_adjusted < 0.05 for c in found))
+        for c in found:
+            name = _name(c.metric, c.group)
+            wrong[name].append(c.p_value < 0.05)
+            detectable[name].append(c.minimum_detectable_effect)
+    table = {k: [float(np.mean(w)), float(np.median(detectable[k]))] for k, w in wrong.items()}
+    return {"any Holm-adjusted claim": [float(np.mean(claims)), float("nan")], **table}
+
+
+def power(
+    setting: Setting, studies: int, replicates: int, effect: dict[str, list[float]]
+) -> dict[str, list[float]]:
+    """Return metric -> [power, the true difference]: the median MDE that `errors` printed."""
+    rng = np.random.default_rng(10)
+    smallest = f"g{len(setting.population.share) - 1}"
+    found = {}
+    for metric, group in (*((m, "") for m in METRICS[:3]), ("true_positive_rate", smallest)):
+        name = _name(metric, group)
+        better = _shift(setting.population, (metric, group), effect[name][1])
+        hits = [
+            c.p_value < 0.05
+            for _ in range(studies)
+            for c in _compared(setting, rng, (metric,), replicates, (better,))
+            if (c.metric, c.group) == (metric, group)
+        ]
+        found[name] = [float(np.mean(hits)), effect[name][1]]
+    return found
+
+
+def _compared(
+    setting: Setting,
+    rng: np.random.Generator,
+    metrics: Sequence[str],
+    replicates: int,
+    better: Sequence[float],
+) -> list[Contrast]:
+    """Return the contrasts of strategies, each better by so much, with a reference."""
+    population = setting.population
+    smallest = f"g{len(population.share) - 1}"
+    texts = population.texts(setting.n, rng)
+    evidence = [
+        population.evidence(texts, population.train(setting.seeds, rng, b), rng, f"s{i}")
+        for i, b in enumerate((0.0, *better))
+    ]
+    chosen = AuditSettings(replicates=replicates, only=tuple(metrics), min_group_size=20)
+    sample = Sample(evidence, chosen)
+    sides = [
+        {
+            key: side(estimate, e.seeds)
+            for key, estimate in estimated(e, sample).items()
+            if key[0] in metrics and key[2] in ("", "gap", smallest)
+        }
+        for e in evidence
+    ]
+    pairs = [(f"s{i}", "s0", differences(s, sides[0], DECLARED)) for i, s in enumerate(sides)]
+    return list(contrasts(pairs[1:]))
+
+
+def _shift(population: Population, key: tuple[str, str], effect: float) -> float:
+    """Return how much worse (below 0) a strategy must be for its metric to differ by `effect`."""
+    still = replace(population, seed_all=0.0, seed_group=0.0)
+    rng = np.random.default_rng(0)
+    start = still.truth(still.train(1, rng))[key][0]
+    return float(
+        brentq(lambda b: abs(still.truth(still.train(1, rng, b))[key][0] - start) - effect, -2, 0)
+    )
+
+
+def simulate(part: str, setting: Setting, out: Path, design: tuple[int, int]) -> None:
+    """Write one part of one setting, if it is not there yet."""
+    file = out / f"{part} {setting.name}.json"
+    if file.exists():
+        return
+    started = time.process_time()
+    more = []
+    if part == "power":
+        more = [json.loads((out / f"errors {setting.name}.json").read_text())["found"]]
+    by_name = {"intervals": intervals, "floors": floors, "errors": errors, "power": power}
+    found = by_name[part](setting, *design, *more)
+    record = {"studies": design[0], "replicates": design[1], "found": found}
+    file.write_text(json.dumps(record, indent=1))
+    print(f"{file.stem}: {time.process_time() - started:.0f} s of one core", flush=True)
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--studies", type=int, default=1000)
+    parser.add_argument("--replicates", type=int, default=400)
+    parser.add_argument("--parts", nargs="+", default=PARTS, choices=PARTS)
+    parser.add_argument("--out", type=Path, required=True)
+    chosen = parser.parse_args()
+    chosen.out.mkdir(parents=True, exist_ok=True)
+    every = settings()
+    plain = [s for s in every if "K=3 gap=0.00" in s.name or "RedditBias" in s.name]
+    for part in chosen.parts:
+        for setting in every if part == "intervals" else plain:
+            simulate(part, setting, chosen.out, (chosen.studies, chosen.replicates))
