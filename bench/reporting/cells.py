@@ -35,7 +35,8 @@ def number(m: Measurement | None) -> Text:
     if m is None:
         return Text(NOTHING, number=True, hint="not measured")
     if not math.isfinite(m.value):
-        return Text("undefined", number=True, hint=m.undefined or "no reason given")
+        word = "saturated" if m.undefined.startswith("saturated") else "undefined"
+        return Text(word, number=True, hint=m.undefined or "no reason given")
     places = decimals(m.low, m.high)
     text = aligned(fixed(m.value, places), places)
     return Text(text, interval(m.low, m.high), number=True)

@@ -34,7 +34,7 @@ def config() -> Spec:
 
 def compiled(chart: Any) -> Spec:
     """Return an altair chart, themed, as Vega: compiled once, drawn with many data sets."""
-    spec: Spec = vl_convert.vegalite_to_vega(chart.configure(**config()).to_dict())
+    spec: Spec = vl_convert.vegalite_to_vega(chart.configure(**config()).to_dict(validate=False))
     return spec
 
 

@@ -20,6 +20,9 @@ RATES = (
 )
 """Rates drawn, from the top."""
 
+AUDITS = ("group_fairness", "calibration", "accuracy")
+"""Whose rows are told by group here."""
+
 FOUR_FIFTHS = 0.8
 """"A selection rate under four fifths of the highest": Uniform Guidelines (1978), 29 CFR 1607."""
 
@@ -33,7 +36,12 @@ def groups(sheet: Sheet, canvas: Canvas) -> list[Section]:
 def _group_section(sheet: Sheet, canvas: Canvas, attribute: str) -> Section:
     every = sheet.groups(attribute)
     shown = distinct(sorted(every[:GROUPS]))
-    audit = [m for m in sheet.means.values() if m.attribute == attribute and m.group in every]
+    audit = [
+        m
+        for m in sheet.means.values()
+        if m.audit in AUDITS and (m.attribute, m.view, m.posthoc) == (attribute, "original", "")
+        if m.group in every
+    ]
     columns = tuple(dict.fromkeys(m.metric for m in audit if m.metric != "n"))
     metrics = tuple(metric for metric in RATES if metric in columns)
     if not metrics:

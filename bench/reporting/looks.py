@@ -27,8 +27,7 @@ def look(place: int) -> Look:
     if place < 0:
         return Look(MUTED, SHAPES[-place % len(SHAPES)])
     step = place - 1
-    shape = SHAPES[(step + step // len(PALETTE)) % len(SHAPES)]
-    return Look(PALETTE[step % len(PALETTE)], shape)
+    return Look(PALETTE[step % len(PALETTE)], SHAPES[step % len(SHAPES)])
 
 
 def places(sheet: Sheet) -> dict[str, int]:

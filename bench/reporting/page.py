@@ -10,7 +10,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup, escape
 
 from bench.facts import Table
-from bench.reporting import curves, drawing, groups, reliability, tables, trade_off
+from bench.reporting import curves, drawing, further, groups, reliability, tables, trade_off
 from bench.reporting.answer import answer
 from bench.reporting.cells import Grid, Text
 from bench.reporting.comparison import comparison
@@ -56,7 +56,7 @@ def _context(sheet: Sheet, old: Sheet | None, canvas: Canvas) -> dict[str, Any]:
         "cost": tables.cost(sheet),
         "curves": curves.learning_curves(sheet, canvas),
         "failures": tables.failures(sheet),
-        "further": tables.further(sheet),
+        "further": further.further(sheet, canvas),
         "data_audit": [_grid(table) for table in facts.data_audit],
         "definitions": tables.definitions(sheet),
         "amount": quantity(facts.currency or "", facts.amount),

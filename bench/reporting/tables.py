@@ -8,6 +8,7 @@ from bench.reporting.columns import headline
 from bench.reporting.comparison import ordered
 from bench.reporting.sheet import Sheet
 from bench.reporting.wording import (
+    MINUS,
     NOTHING,
     aligned,
     decimals,
@@ -18,7 +19,7 @@ from bench.reporting.wording import (
     plain,
     quantity,
 )
-from bench.schema import Contrast
+from bench.schema import Contrast, Metric
 
 
 def contrasts(sheet: Sheet, *, within_groups: bool = False) -> Grid:
@@ -88,6 +89,10 @@ def _row_words(key: Iterable[str]) -> str:
     words = metric_words(metric)
     words += f" by {plain(attribute)}" if attribute else ""
     return words + (f", after {posthoc}" if posthoc else "")
+
+
+def _range(metric: Metric) -> str:
+    return f"{metric.low:g} to {metric.high:g}".replace("inf", "∞").replace("-", MINUS)
 
 
 def old_beside_new(sheet: Sheet, old: Sheet) -> Grid:
@@ -176,33 +181,6 @@ def failures(sheet: Sheet) -> Grid | None:
     return Grid(("strategy", "seed", "status", "reason"), rows) if rows else None
 
 
-OWN_SECTION = ("accuracy", "calibration", "group_fairness", "trade_off", "cost")
-
-
-def further(sheet: Sheet) -> list[Grid]:
-    """Return a table for every other audit that ran: counterfactual, leakage, a plug-in's."""
-    audits = dict.fromkeys(m.audit for m in sheet.means.values() if m.audit not in OWN_SECTION)
-    return [_further(sheet, audit) for audit in audits]
-
-
-def _further(sheet: Sheet, audit: str) -> Grid:
-    rows = [m for m in sheet.means.values() if m.audit == audit]
-    columns = tuple(dict.fromkeys(m.metric for m in rows))
-    places = dict.fromkeys((m.strategy, m.view, m.attribute, m.group, m.posthoc) for m in rows)
-    body, named = [], []
-    for label, view, attribute, group, posthoc in places:
-        found = [sheet.mean(label, c, attribute, group, view, posthoc) for c in columns]
-        where = " · ".join(plain(x) for x in (attribute, group, posthoc) if x) or "all"
-        shown = "" if view == "original" else plain(view)
-        body.append((Text(plain(label), name=True), Text(shown), Text(where), *map(number, found)))
-        named += [
-            (f"{plain(label)} {shown} {where}, {metric_words(c)}", m)
-            for c, m in zip(columns, found, strict=True)
-        ]
-    titles = ("strategy", "view", "where", *map(metric_words, columns))
-    return Grid(titles, tuple(body), undefined_notes(named), metric_words(audit))
-
-
 def definitions(sheet: Sheet) -> Grid | None:
     """Return the definitions of the metrics that were used."""
     used = {m.metric for m in sheet.means.values()}
@@ -215,7 +193,7 @@ def definitions(sheet: Sheet) -> Grid | None:
                     metric.better, metric.better
                 )
             ),
-            Text(f"{metric.low:g} to {metric.high:g}", number=True),
+            Text(_range(metric), number=True),
             Text(metric.reference),
             Text(str(metric.version), number=True),
         )

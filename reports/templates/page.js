@@ -52,4 +52,5 @@ for (const figure of figures) {
   drawn += 1;
   root.dataset.drawn = String(drawn);
 }
+root.dataset.milliseconds = String(Math.round(performance.now()));
 root.dataset.ready = `${drawn}/${figures.length}`;

@@ -1,0 +1,177 @@
+"""Parts of the page that can be wrong while the whole still looks right."""
+
+import json
+import re
+from itertools import pairwise
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bench import report
+from bench.reporting.columns import cell, column, headline
+from bench.reporting.comparison import comparison
+from bench.reporting.drawing import Canvas
+from bench.reporting.groups import groups
+from bench.reporting.looks import look
+from bench.reporting.sheet import Sheet, sheet
+from bench.reporting.tables import contrasts, left_out
+from bench.reporting.trade_off import trade_offs
+from bench.schema import LeftOut, Measurement, Results
+from tests._results import EMBEDDED, GROUPS, Level, contrast, facts, measurements, results
+
+FEW = {k: EMBEDDED[k] for k in ("tfidf", "full", "lora", "weighted")}
+
+
+def sheet_of(found: Results, levels: dict | None = None, **more: object) -> Sheet:
+    return sheet(found, facts(FEW if levels is None else levels, **more))
+
+
+def changed(found: Results, metric: str, **fields: object) -> Results:
+    rows = (m._replace(**fields) if m.metric == metric else m for m in found.measurements)
+    return Results(measurements=tuple(rows), contrasts=found.contrasts)
+
+
+def test_two_attributes_get_a_column_and_a_plane_each() -> None:
+    dialect = {"north": (900, 0.5, -0.4), "south": (900, 0.6, 0.4)}
+    both = results(FEW).measurements + tuple(
+        row
+        for label, level in FEW.items()
+        for row in measurements(label, level, dialect, "dialect")
+        if row.attribute
+    )
+    shown = sheet_of(Results(measurements=both))
+    assert [c.axis.attribute for c in comparison(shown).columns] == [
+        "", "", "target", "target", "dialect", "dialect",
+    ]  # fmt: skip
+    assert len(trade_offs(shown, Canvas())) == 2
+    html = report.render(shown.results, shown.facts)
+    assert not re.search("[\u2068\u2069]", html)
+
+
+def test_an_arrow_stands_only_where_a_difference_is_shown() -> None:
+    shown = sheet_of(results(FEW))
+    for block in comparison(shown).blocks:
+        for line in block.lines:
+            for axis, drawn in zip(headline(shown), line.cells, strict=True):
+                c = shown.contrast(line.name, *axis.place)
+                decided = c is not None and c.verdict in ("better", "worse")
+                assert bool(drawn.arrow) == decided
+                if c is not None and decided:
+                    assert drawn.tone == c.verdict
+                    assert drawn.arrow == ("▲" if c.difference > 0 else "▼")
+
+
+@pytest.mark.parametrize(("mean", "p95"), [(0.74, 0.70), (0.05, 0.10)])
+def test_a_floor_is_drawn_towards_the_harmless_end(mean: float, p95: float) -> None:
+    metric = "worst_group_accuracy" if p95 < mean else "equalized_odds_difference"
+    found = changed(results(FEW), metric, floor_mean=mean, floor_p95=p95)
+    definitions = results(FEW).definitions
+    shown = sheet_of(Results(measurements=found.measurements, definitions=definitions))
+    axis = next(a for a in headline(shown) if a.metric == metric)
+    plot = cell(shown, "full", column(shown, axis)).plot
+    assert plot is not None
+    assert plot.band is not None
+    start, width = plot.band
+    assert (start == 0) == (p95 > mean)
+    assert (start + width == pytest.approx(100)) == (p95 < mean)
+
+
+@given(st.floats(-1, 2), st.floats(0, 0.5))
+def test_every_position_lies_within_its_cell(value: float, half: float) -> None:
+    low, high = value - half, value + half
+    found = changed(results(FEW), "accuracy", value=value, low=low, high=high)
+    shown = sheet_of(found)
+    plot = cell(shown, "full", column(shown, headline(shown)[0])).plot
+    assert plot is not None
+    for place in (plot.at, plot.low, plot.high, plot.guide):
+        assert place is None or 0 <= place <= 100
+
+
+def test_the_front_joins_those_that_none_beats() -> None:
+    section = trade_offs(sheet_of(results(FEW)), Canvas())[0]
+    rows = json.loads(section.figures[0].rows)
+    points = [r for r in rows if "key" in r]
+    front = {r["key"] for r in points if r["front"] is not None}
+    for r in points:
+        beaten = any(o["x"] > r["x"] and o["y"] < r["y"] for o in points)
+        assert (r["key"] in front) != beaten
+
+
+def test_a_metric_that_is_better_low_turns_the_plane_around() -> None:
+    shown = sheet_of(results(FEW), performance_metric="log_loss")
+    lower = {"log_loss": results(FEW).definitions["equalized_odds_difference"]}
+    shown = sheet_of(
+        Results(measurements=shown.results.measurements, definitions=lower),
+        performance_metric="log_loss",
+    )
+    assert "log loss (left is better)" in trade_offs(shown, Canvas())[0].figures[0].alternative
+
+
+def test_labels_of_equal_points_never_lie_on_one_another() -> None:
+    levels = {f"s{i}": Level() for i in range(9)}
+    section = trade_offs(sheet_of(results(levels), levels), Canvas())[0]
+    sides = [r["side"] for r in json.loads(section.figures[0].rows) if "key" in r]
+    assert sorted(s for s in sides if s) == ["left", "left-under", "right", "right-under"]
+
+
+def test_a_far_yardstick_does_not_flatten_the_rest() -> None:
+    levels = {"majority": EMBEDDED["majority"]} | FEW
+    shown = sheet_of(results(levels), levels)
+    scale = column(shown, headline(shown)[0]).scale
+    assert scale.high - scale.low < 0.1
+    plot = cell(shown, "majority", column(shown, headline(shown)[0])).plot
+    assert plot is not None
+    assert plot.outside == "left"
+    assert "majority" in trade_offs(shown, Canvas())[0].notes[0]
+
+
+def test_the_four_fifths_rule_is_flagged_in_the_bias_audit_table() -> None:
+    section = groups(sheet_of(results(FEW)), Canvas())[0]
+    law = next(grid for grid in section.grids if "Local Law 144" in grid.caption)
+    assert len(law.rows) == len(FEW) * len(GROUPS)
+    for *_, ratio, flag in law.rows:
+        assert (float(ratio.text) < 0.8) == (flag.text == "under four fifths")
+
+
+def test_rows_of_other_views_stay_out_of_the_group_tables() -> None:
+    flips = Measurement(
+        "counterfactual", "flip_rate", "target", "black", "swap:names", value=0.1, n=90,
+        strategy="full",
+    )  # fmt: skip
+    found = Results(measurements=(*results(FEW).measurements, flips))
+    section = groups(sheet_of(found), Canvas())[0]
+    assert "flip rate" not in section.grids[0].columns
+
+
+def test_reasons_for_leaving_out_are_told_once() -> None:
+    reason = "no positives: left out of "
+    out = (
+        LeftOut("target", "amish", 40, reason + "equalized_odds_difference"),
+        LeftOut("target", "amish", 40, reason + "equal_opportunity_difference"),
+        LeftOut("target", "quakers", 12, "fewer than 30 examples"),
+    )
+    grid = left_out(sheet_of(Results(measurements=results(FEW).measurements, left_out=out)))
+    assert grid is not None
+    assert [[t.text for t in row] for row in grid.rows] == [
+        ["target", "amish", "40", "no positives",
+         "equal opportunity difference and equalized odds difference"],
+        ["target", "quakers", "12", "fewer than 30 examples", "every gap"],
+    ]  # fmt: skip
+
+
+def test_contrasts_of_the_family_come_first_and_others_are_starred() -> None:
+    inside = contrast("lora", "accuracy", -0.02, "worse")
+    outside = contrast("weighted", "f1_macro", -0.02, "worse", p_adjusted=None)
+    found = Results(measurements=results(FEW).measurements, contrasts=(outside, inside))
+    grid = contrasts(sheet_of(found))
+    assert [row[0].text for row in grid.rows] == ["lora", "weighted"]
+    assert [row[4].text for row in grid.rows] == ["0.012", "0.004*"]
+
+
+def test_neighbours_in_the_palette_differ_in_colour_and_shape() -> None:
+    drawn = [look(i) for i in range(40)]
+    assert len(set(drawn)) == 40
+    for one, other in pairwise(drawn[1:]):
+        assert one.colour != other.colour
+        assert one.shape != other.shape
