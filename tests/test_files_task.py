@@ -168,6 +168,13 @@ def test_incomplete_rows_are_left_out_on_request(tmp_path):
         files.load(path="rows.parquet", split="part", **options)
 
 
+def test_texts_too_alike_to_be_split(tmp_path):
+    rows = {"text": ["always the same few words"] * 40, "label": ["a", "b"] * 20}
+    write(tmp_path / "rows.parquet", pa.table(rows))
+    with pytest.raises(BadInputError, match=r"40 rows in 1 clusters of near-dup.* split column"):
+        files.load(path="rows.parquet", positive="a", folder=tmp_path)
+
+
 def test_a_lexicon_makes_views(tmp_path):
     write(tmp_path / "rows.parquet", table())
     (tmp_path / "l.json").write_text('{"words": {"word1": "word2", "word2": "word1"}}')

@@ -66,8 +66,8 @@ def task(source: Source, roles: Roles, *, name: str, card: TaskCard) -> Task:
     Raises
     ------
     BadInputError
-        A text, label or group is missing, a split has no known name, or two labels do not say
-        which is positive.
+        A text, label or group is missing, a split has no known name, the texts are too alike to
+        be split, or two labels do not say which is positive.
     """
     rows = source.table.num_rows
     if roles.incomplete == "leave_out":
@@ -87,7 +87,7 @@ def task(source: Source, roles: Roles, *, name: str, card: TaskCard) -> Task:
         split=(
             _given_split(source, roles.split)
             if roles.split
-            else _own_split(whole, [label, *groups.values()])
+            else _own_split(source, whole, [label, *groups.values()])
         ),
         classes=classes,
         views=_views(roles.lexicon, text) if roles.lexicon else {},
@@ -146,11 +146,18 @@ def _given_split(source: Source, column: str) -> Array:
     return split
 
 
-def _own_split(texts: Sequence[Array], strata: Sequence[Array]) -> Array:
+def _own_split(source: Source, texts: Sequence[Array], strata: Sequence[Array]) -> Array:
     identities = [_near_duplicates.identity(" ".join(row)) for row in zip(*texts, strict=True)]
     cluster = _near_duplicates.clusters(identities)
     stratum = list(zip(*(column.tolist() for column in strata), strict=True))
-    return _split.by_cluster(identities, cluster, stratum, salt="files-v1")
+    split = _split.by_cluster(identities, cluster, stratum, salt="files-v1")
+    if len(np.unique(split)) < len(set(_SPLITS.values())):
+        raise BadInputError(
+            f"{source.path}: {len(cluster)} rows in {len(np.unique(cluster))} clusters of "
+            "near-duplicates are too alike or too few to deal to train, validation and test; "
+            "name a split column"
+        )
+    return split
 
 
 def _hashes(texts: Sequence[Array]) -> Array:
