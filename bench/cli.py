@@ -199,6 +199,31 @@ def _columns(
     )
 
 
+@app.command("audit-data")
+def audit_data(
+    source: Annotated[str, typer.Argument(help="A suite, or a CSV, Parquet or JSON Lines file.")],
+    text: Annotated[str, typer.Option(help="Column of a file's texts.")] = "text",
+    label: Annotated[str, typer.Option(help="Column of a file's labels.")] = "label",
+    group: Annotated[list[str], typer.Option(help="Column of a group attribute.")] = [],
+    split: Annotated[str, typer.Option(help="Column that says train, validation or test.")] = "",
+) -> None:
+    """Audit data before any training: counts, copies, lengths, what groups say about labels."""
+    from bench import data_tables, listing, prepare
+    from bench import suite as suites
+
+    if Path(source).suffix in (".csv", ".parquet", ".jsonl"):
+        columns = {"text": text, "label": label, "groups": tuple(group), "split": split}
+        choice = suites.TaskChoice.model_validate({"source": "files", "path": source} | columns)
+        folder = Path()
+    else:
+        path = suites.find(source)
+        choice, folder = suites.read(path).task, path.parent
+    with err.status("auditing the data"):
+        tables = data_tables.tables(prepare.load(choice, folder))
+    for table in tables:
+        out.print(listing.facts_table(table))
+
+
 @app.command()
 def baseline(
     folder: RunFolder,
@@ -250,16 +275,17 @@ def gate(
     sarif: Annotated[Path | None, typer.Option(help="SARIF 2.1.0.")] = None,
 ) -> None:
     """Judge a run or predictions against a baseline: 0 pass, 1 fail, 3 open, 4 not comparable."""
-    from bench import audit_file
     from bench import gate as gates
     from bench.gating import publish
-    from bench.gating.snapshot import of_files
-    from bench.schema import AuditSettings
 
     if folder and baseline:
         judgement, title = gates.of_run(folder, baseline, rules), str(folder)
         artifact = str(baseline / "baseline.json")
     elif predictions and baseline_predictions and label:
+        from bench import audit_file
+        from bench.gating.snapshot import of_files
+        from bench.schema import AuditSettings
+
         columns = _columns(label, probability, prediction, positive, group, id_column)
         settings = AuditSettings(
             replicates=replicates,

@@ -4,9 +4,10 @@ import ast
 from dataclasses import fields
 from importlib import import_module
 
+from rich.markup import escape
 from rich.table import Table
 
-from bench import plugins, suite
+from bench import facts, plugins, suite
 from bench.schema import BadInputError
 
 KINDS = ("strategies", "audits", "suites", "tasks")
@@ -24,15 +25,33 @@ def table(kind: str) -> Table:
     }[kind]()
 
 
+def facts_table(table: facts.Table) -> Table:
+    """Return a table of plain facts for the terminal, numbers to the right."""
+    shown = Table(title=table.title, caption=table.note or None, title_justify="left")
+    for number, name in enumerate(table.columns):
+        figures = all(isinstance(row[number], int | float) for row in table.rows)
+        shown.add_column(name, justify="right" if figures else "left")
+    for row in table.rows:
+        shown.add_row(*map(_cell, row))
+    return shown
+
+
+def _cell(value: str | int | float) -> str:
+    if isinstance(value, str):
+        return escape(value)
+    return f"{value:,}" if isinstance(value, int) else f"{value:.3f}"
+
+
 def _strategies() -> Table:
     from bench import compose
 
     shown = Table("strategy", "what it does", "chooses", "reads groups in", "options")
+    shown.columns[0].no_wrap = True
     for name in plugins.names("strategies"):
         kind = compose.find(name)
         chooses = ", ".join(sorted(compose.claims(kind())))
         groups = ", ".join(sorted(kind().needs_groups_in))
-        options = ", ".join(f"{f.name} = {f.default!r}" for f in fields(kind))
+        options = "\n".join(f"{f.name} = {f.default!r}" for f in fields(kind))
         shown.add_row(name, _summary("strategies", name), chooses, groups, options)
     return shown
 

@@ -2,15 +2,19 @@
 
 import inspect
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from pydantic import ConfigDict, ValidationError, validate_call
+from pydantic import ConfigDict, TypeAdapter, ValidationError, validate_call
 
-from bench import compose, files, model, plan, plugins, store, tokens
+from bench import compose, data_tables, files, model, plan, plugins, store, tokens
+from bench.facts import Table
 from bench.schema import BadInputError, Task
 from bench.suite import Suite, TaskChoice, problems
+
+DATA_AUDIT = "data_audit.json"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -22,6 +26,12 @@ class Prepared:
     task_file: Path
     tokens_folder: Path
     cells: tuple[plan.Cell, ...]
+
+    @property
+    def data_audit(self) -> tuple[Table, ...]:
+        """What is known of the data before any training."""
+        tables = files.read_json(self.task_file.with_name(DATA_AUDIT))
+        return TypeAdapter(tuple[Table, ...]).validate_python(tables)
 
 
 def prepare(suite: Suite, *, folder: Path, cache: Path) -> Prepared:
@@ -43,7 +53,7 @@ def prepare(suite: Suite, *, folder: Path, cache: Path) -> Prepared:
     if not files.is_sealed(task_folder):
         loaded = load(suite.task, folder)
         check(loaded)
-        files.write_sealed(task_folder, lambda d: store.write_task(d / "task.parquet", loaded))
+        files.write_sealed(task_folder, partial(_write, loaded))
     task = store.read_task(task_folder / "task.parquet")
     attribute = mitigated_attribute(suite, task)
     cells = plan.cells(suite, folder=folder, task=task_id, model=model_id, attribute=attribute)
@@ -62,6 +72,12 @@ def prepare(suite: Suite, *, folder: Path, cache: Path) -> Prepared:
         tokens_folder=tokens_folder,
         cells=tuple(cells),
     )
+
+
+def _write(task: Task, folder: Path) -> None:
+    """Write a task and the audit of its data, both made once."""
+    store.write_task(folder / "task.parquet", task)
+    files.write(folder / DATA_AUDIT, files.to_json(data_tables.tables(task)))
 
 
 def load(choice: TaskChoice, folder: Path) -> Task:

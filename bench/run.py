@@ -85,6 +85,7 @@ def facts_of(prepared: prepare.Prepared, text: str, command: str) -> RunFacts:
         environment=provenance.environment(),
         commit=provenance.commit(),
         command=command,
+        data_audit=prepared.data_audit,
     )
 
 
