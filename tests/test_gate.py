@@ -544,9 +544,11 @@ class TestOutputs:
             "::warning",
             "::error",
         ]
-        assert not any(
-            "\n" in line or line.count("::") != 2 for line in lines if NASTY not in line
-        )
+        for line in lines:
+            assert "\n" not in line
+            title = line.removeprefix("::").split("::")[0].split(" title=")[1]
+            assert ":" not in title
+            assert "," not in title
 
     def test_the_terminal_names_what_failed(self, judgement):
         console = Console(width=100, record=True, file=io.StringIO())

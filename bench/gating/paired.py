@@ -122,17 +122,22 @@ def _equal(one: Predictions, other: Predictions) -> bool:
 def numbers(evidence: Evidence, sample: Sample, chosen: Sequence[GateRule]) -> Numbers:
     """Return the estimates that rules may be about; of two audits' the first counts.
 
-    What the rules do not ask for is not measured: a gate must answer in seconds.
+    What the rules do not ask for is not measured, and groups only where the whole test set does
+    not settle a rule: a gate must answer in seconds.
     """
     found: dict[Place, Estimate] = {}
-    settings = sample.settings
-    for audit in dict.fromkeys(a for r in chosen for a in rules.declared()[r.metric][0]):
-        declared = load("bench.audits", audit).METRICS
-        waiting = [r for r in chosen if r.metric in declared and not _is_settled(r, found)]
-        if waiting:
-            sample.settings = replace(settings, only=tuple({r.metric for r in waiting}))
-            for estimate in load("bench.audits", audit).estimates(evidence, sample):
-                if sample.settings.wants(estimate.metric):
+    settings, groupings = sample.settings, sample.groupings
+    whole = [rule for rule in chosen if not rule.attribute and not rule.group]
+    for rules_of_pass, sample.groupings in ((whole, ()), (chosen, groupings)):
+        for audit in dict.fromkeys(
+            a for r in rules_of_pass for a in rules.declared()[r.metric][0]
+        ):
+            module = load("bench.audits", audit)
+            waiting = [r for r in rules_of_pass if not _is_settled(r, found)]
+            wanted = {r.metric for r in waiting} & set(module.METRICS)
+            sample.settings = replace(settings, only=tuple(wanted))
+            for estimate in module.estimates(evidence, sample) if wanted else ():
+                if estimate.metric in wanted:
                     found.setdefault(Place(*estimate.key), estimate)
     sample.settings = settings
     return found
@@ -140,9 +145,8 @@ def numbers(evidence: Evidence, sample: Sample, chosen: Sequence[GateRule]) -> N
 
 def _is_settled(rule: GateRule, found: Numbers) -> bool:
     """Whether a rule on the whole test set has its number already."""
-    return rule.group in {None, ""} and any(
-        not p.attribute and not p.group for p in rules.places(rule, list(found))
-    )
+    whole = not rule.attribute and not rule.group
+    return whole and any(not p.attribute and not p.group for p in rules.places(rule, list(found)))
 
 
 class Unpermuted(Sample):
