@@ -213,7 +213,8 @@ def audit_data(
 
     if Path(source).suffix in (".csv", ".parquet", ".jsonl"):
         columns = {"text": text, "label": label, "groups": tuple(group), "split": split}
-        choice = suites.TaskChoice.model_validate({"source": "files", "path": source} | columns)
+        kept = {"source": "files", "path": source, "incomplete": "leave_out"}
+        choice = suites.TaskChoice.model_validate(kept | columns)
         folder = Path()
     else:
         path = suites.find(source)

@@ -7,7 +7,6 @@ from bench.data_audit import SPLITS, DataAudit, audit
 from bench.facts import Table
 from bench.schema import Task
 
-EVERYONE = "(all)"
 BINARY = 2
 
 
@@ -19,6 +18,11 @@ def tables(task: Task) -> tuple[Table, ...]:
         for table in _all(found)
         if table.rows
     )
+
+
+def _named(attribute: str, group: str) -> str:
+    """Return what a group is called: all examples, or those whose attribute is not annotated."""
+    return group or ("(not annotated)" if attribute else "(all)")
 
 
 def _said(value: str | int | float) -> str | int | float:
@@ -39,7 +43,9 @@ def _all(found: DataAudit) -> Iterator[Table]:
     yield Table(
         "Length of the texts",
         ("attribute", "group", "unit", "mean", "median", "95th percentile", "longest"),
-        tuple((row.attribute, row.group or EVERYONE, *row[2:]) for row in found.lengths),
+        tuple(
+            (row.attribute, _named(row.attribute, row.group), *row[2:]) for row in found.lengths
+        ),
     )
     yield Table(
         "Nothing said",
@@ -68,7 +74,7 @@ def _binary(found: DataAudit) -> Table:
             (
                 c.split,
                 c.attribute,
-                c.group or EVERYONE,
+                _named(c.attribute, c.group),
                 c.n,
                 *c.by_class,
                 c.base_rate,
@@ -91,7 +97,7 @@ def _by_label(found: DataAudit) -> Table:
         tuple(
             (
                 attribute,
-                group or EVERYONE,
+                _named(attribute, group),
                 name,
                 *(counted[attribute, group, s][k] for s in SPLITS),
             )

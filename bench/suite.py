@@ -242,7 +242,7 @@ def _problem(error: dict[str, Any]) -> str:
     key = ".".join(str(part) for part in error["loc"]) or "suite"
     if error["type"] in ("extra_forbidden", "unexpected_keyword_argument"):
         return f"{key}: unknown key"
-    if error["type"] in ("missing", "missing_argument"):
+    if error["type"].startswith("missing"):
         return f"{key}: missing"
     value = textwrap.shorten(repr(error["input"]), 60, placeholder="...")
     return f"{key} = {value}: {error['msg'].removeprefix('Value error, ')}"
