@@ -10,6 +10,8 @@ from bench.reporting.standing import Axis, axes
 from bench.reporting.wording import aligned, decimals, fixed, interval, metric_words, plain
 from bench.schema import Contrast, Measurement
 
+WORST = "worst_group_accuracy"
+
 ARROWS = {True: "▲", False: "▼"}
 
 
@@ -40,6 +42,8 @@ class Cell(NamedTuple):
     said: str
     """The contrast with the reference in words; "" where none is shown."""
     hint: str
+    group: str = ""
+    """Whose number it is, where it is the worst group's."""
 
 
 class Scale(NamedTuple):
@@ -74,8 +78,7 @@ def headline(sheet: Sheet) -> list[Axis]:
     found = [performance, Axis(calibration, "", "", metric_words(calibration))]
     for gap in gaps:
         where = gap.words.removeprefix(metric_words(gap.metric))
-        worst = "worst_group_accuracy"
-        found += [gap, Axis(worst, gap.attribute, "gap", metric_words(worst) + where)]
+        found += [gap, Axis(WORST, gap.attribute, "gap", metric_words(WORST) + where)]
     present = {(m.metric, m.attribute, m.group) for m in sheet.means.values()}
     return [a for a in found if a.place in present]
 
@@ -139,7 +142,17 @@ def cell(sheet: Sheet, label: str, shown: Column) -> Cell:
         tone=tone,
         said=said,
         hint=_hint(m),
+        group=_worst(sheet, label, axis),
     )
+
+
+def _worst(sheet: Sheet, label: str, axis: Axis) -> str:
+    """Return the name of the group whose accuracy is lowest, for the worst group's column."""
+    if axis.metric != WORST:
+        return ""
+    rows = [sheet.mean(label, "accuracy", axis.attribute, g) for g in sheet.groups(axis.attribute)]
+    known = [m for m in rows if m is not None and math.isfinite(m.value)]
+    return plain(min(known, key=lambda m: m.value).group) if known else ""
 
 
 def _hint(m: Measurement) -> str:

@@ -9,7 +9,7 @@ from bench.reporting.sheet import Sheet
 
 INK, MUTED, RULE, BAND = "#1b1f24", "#59636e", "#d1d9e0", "#eceff2"
 PALETTE = ("#0072b2", "#b54d00", "#007a5a", "#a8518a", "#8a6100", "#357391", "#7a4bb0")
-"""Okabe and Ito's (2008) hues, darkened where needed to stand at 3:1 against white."""
+"""Okabe and Ito's (2008) hues, darkened where needed to stand at 4.5:1 against white."""
 SHAPES = ("circle", "square", "diamond", "triangle-up", "triangle-down", "cross")
 
 

@@ -42,7 +42,8 @@ def _line(line: Line) -> list[str]:
 def _cell(cell: Cell) -> str:
     arrow = f" {cell.arrow} {cell.tone}" if cell.arrow else ""
     between = f" [{cell.interval}]" if cell.interval else ""
-    return cell.text.strip() + between + arrow
+    group = f" {cell.group}" if cell.group else ""
+    return cell.text.strip() + between + group + arrow
 
 
 def _grid(grid: Grid) -> str:

@@ -92,7 +92,7 @@ def _row_words(key: Iterable[str]) -> str:
 
 
 def _range(metric: Metric) -> str:
-    return f"{metric.low:g} to {metric.high:g}".replace("inf", "∞").replace("-", MINUS)
+    return f"{metric.low:.3g} to {metric.high:.3g}".replace("inf", "∞").replace("-", MINUS)
 
 
 def old_beside_new(sheet: Sheet, old: Sheet) -> Grid:

@@ -52,7 +52,7 @@ def _row(line: Line) -> list[Text]:
 def _cell(cell: Cell) -> Text:
     text = Text(cell.text.strip())
     text.append(f" {cell.arrow or ' '}", style=TONES[cell.tone])
-    return text.append(f"\n{cell.interval}", style="dim")
+    return text.append(f"\n{cell.group} {cell.interval}".replace("\n ", "\n"), style="dim")
 
 
 def legend(sheet: Sheet) -> Text:
