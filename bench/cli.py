@@ -279,10 +279,10 @@ def gate(
     from bench import gate as gates
     from bench.gating import publish
 
-    if folder and baseline:
+    if folder and baseline and not predictions:
         judgement, title = gates.of_run(folder, baseline, rules), str(folder)
         artifact = str(baseline / "baseline.json")
-    elif predictions and baseline_predictions and label:
+    elif predictions and baseline_predictions and label and not folder:
         from bench import audit_file
         from bench.gating.snapshot import of_files
         from bench.schema import AuditSettings
