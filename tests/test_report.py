@@ -8,6 +8,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Callable
+from functools import cache
 from io import StringIO
 
 import pytest
@@ -83,10 +84,16 @@ CASES: dict[str, Callable[[], tuple[Results, RunFacts]]] = {
 }
 
 
+@cache
+def html_of(case: str) -> str:
+    """Return a case's page, built once for all tests that only read it."""
+    return report.render(*CASES[case]())
+
+
 @pytest.mark.parametrize("case", CASES)
 def test_every_form_can_be_made_and_is_the_same_twice(case: str) -> None:
     found, known = CASES[case]()
-    html = report.render(found, known)
+    html = html_of(case)
     assert html == report.render(found, known)
     assert len(html) < 2_500_000
     assert report.markdown(found, known) == report.markdown(found, known)
@@ -105,7 +112,7 @@ def test_the_page_is_the_same_in_another_process() -> None:
     other = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, check=True, env=environment
     )
-    here = hashlib.sha256(report.render(results(), facts()).encode()).hexdigest()
+    here = hashlib.sha256(html_of("embedded").encode()).hexdigest()
     assert other.stdout.strip() == here
 
 
@@ -114,7 +121,7 @@ def without_scripts(html: str) -> str:
 
 
 def test_nothing_is_fetched_and_only_hashed_scripts_run() -> None:
-    html = report.render(results(), facts())
+    html = html_of("embedded")
     assert not re.findall(r'(?:src|href)="(?!#)[^"]*"', without_scripts(html))
     policy = re.search(r'Content-Security-Policy" content="([^"]*)"', html)
     assert policy is not None
@@ -125,7 +132,7 @@ def test_nothing_is_fetched_and_only_hashed_scripts_run() -> None:
 
 
 def test_hostile_names_are_text() -> None:
-    html = report.render(*hostile())
+    html = html_of("hostile")
     assert "<script>window" not in html
     assert "<img" not in without_scripts(html)
     assert "<b>bold" not in html
@@ -148,7 +155,7 @@ def test_sections_without_data_are_left_out() -> None:
 
 
 def test_one_seed_says_examples_only() -> None:
-    html = report.render(*one_strategy_one_seed())
+    html = html_of("one strategy")
     assert "examples only" in html
     assert "examples only" not in report.render(
         *(f({k: EMBEDDED[k] for k in ("full", "lora")}) for f in (results, facts))
@@ -168,7 +175,7 @@ def test_a_further_audit_gets_its_own_section() -> None:
 
 
 def test_a_failed_cell_is_named_with_its_reason() -> None:
-    html = report.render(*all_failed())
+    html = html_of("all failed")
     assert html.count("out of memory") == len(EMBEDDED)
 
 
@@ -191,7 +198,7 @@ def test_report_json_holds_every_number() -> None:
 
 
 def test_the_tables_behind_the_charts_hold_every_drawn_group() -> None:
-    html = report.render(*sixty_groups())
+    html = html_of("sixty groups")
     for i in range(60):
         assert f"group of people number {i}<" in html
     assert "the 15 largest of 60 groups" in html
