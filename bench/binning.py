@@ -61,6 +61,23 @@ def expected_error(sums: Array) -> Array:
     return ratio(np.abs(sums[:, :, 0]).sum(axis=1), sums[:, :, 2].sum(axis=1))
 
 
+def most_bias(grouping: Grouping, bins: Array, said: Array, happened: Array) -> Array:
+    """Return the expected error of each group (n_groups,) if what was said were true.
+
+    A bin's residual is then about normal with variance Σ said (1 − said), whose mean absolute
+    value is √(2/π) standard deviations; the variance is at least that of what happened.
+    """
+    shape = (grouping.size, BINS)
+    index = grouping.code * BINS + bins
+    count, hits, stated = (
+        np.bincount(index, column, shape[0] * BINS).reshape(shape)
+        for column in (np.ones(len(said)), happened, said * (1 - said))
+    )
+    share = (hits + 1) / (count + 2)
+    deviation = np.sqrt(2 / np.pi * np.maximum(stated, count * share * (1 - share)))
+    return ratio(deviation.sum(axis=1), count.sum(axis=1))
+
+
 def in_the_large(sums: Array) -> Array:
     """Return the mean residual (n_groups, draws)."""
     return ratio(sums[:, :, 0].sum(axis=1), sums[:, :, 2].sum(axis=1))

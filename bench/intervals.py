@@ -41,6 +41,8 @@ class Estimate:
     n: int
     """Examples that it rests on: a rate's denominator."""
     family: Family = "mean"
+    most_bias: Array | None = None  # (n_seeds,)
+    """Of an error: how far sampling alone lifts it where nothing is wrong."""
     parts: tuple[tuple["Estimate", ...], ...] = ()
     """What a gap, ratio or worst rate is made of: kinds of rate by groups."""
     floor: Array | None = None  # (n_seeds, replicates): without disparity
@@ -66,6 +68,7 @@ class Estimate:
             self,
             values=self.values[one],
             floor=None if self.floor is None else self.floor[one],
+            most_bias=None if self.most_bias is None else self.most_bias[one],
             parts=tuple(tuple(p.of_seed(index) for p in kind) for kind in self.parts),
         )
 
@@ -175,10 +178,9 @@ def _wilson(estimate: Estimate) -> tuple[float, float, None]:
 
 
 def _error(estimate: Estimate) -> tuple[float, float, float]:
-    """Lower the lower end by twice the bootstrap bias: absolute deviations are biased up."""
+    """Lower the lower end by as much as absolute deviations can be biased up."""
     low, high, _ = _plain(estimate)
-    up = max(bias(estimate), 0.0)
-    return low - 2 * up, high, estimate.theta.mean() - up
+    return low - upward_bias(estimate), high, estimate.theta.mean() - max(bias(estimate), 0.0)
 
 
 def _gap(estimate: Estimate) -> tuple[float, float, float]:
@@ -191,11 +193,11 @@ def _gap(estimate: Estimate) -> tuple[float, float, float]:
 
 def _largest_difference(kind: tuple[Estimate, ...], contrasts: int) -> float:
     """Return max over pairs of |difference| − t_{1−.05/contrasts}·its standard error."""
-    centre = np.array([p.theta.mean() - _upward_bias(p) for p in kind])
-    slack = np.array([_upward_bias(p) for p in kind])
+    centre = np.array([p.theta.mean() for p in kind])
+    least = centre - [upward_bias(p) for p in kind]
     total, df = _pairwise(kind)
     first, second = np.triu_indices(len(kind), 1)
-    distance = np.abs(centre[first] - centre[second]) - slack[first] - slack[second]
+    distance = np.maximum(least[first] - centre[second], least[second] - centre[first])
     limit = distance - stdtrit(df, 1 - (1 - LEVEL) / max(contrasts, 1)) * total
     return float(limit.max(initial=0.0))
 
@@ -217,8 +219,17 @@ def _pairwise(kind: tuple[Estimate, ...]) -> tuple[Array, Array]:
     return np.sqrt(square), np.clip(square**2 / np.maximum(doubt, 1e-300), 1, MANY)
 
 
-def _upward_bias(part: Estimate) -> float:
-    return max(bias(part), 0.0) if part.family == "error" else 0.0
+def upward_bias(estimate: Estimate) -> float:
+    """Return the most that an error can be biased up; 0 for other families.
+
+    Where the true deviations are 0, the bootstrap, which adds its noise to that of the sample,
+    sees only √2 − 1 of the bias: so 1 + √2 times what it sees. In bins of few examples it sees
+    none; there what sampling alone makes of calibrated probabilities (`most_bias`) is larger.
+    """
+    if estimate.family != "error":
+        return 0.0
+    known = 0.0 if estimate.most_bias is None else float(estimate.most_bias.mean())
+    return max((1 + 2**0.5) * bias(estimate), known, 0.0)
 
 
 def _worst(estimate: Estimate) -> tuple[float, float, float]:

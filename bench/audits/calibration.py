@@ -15,11 +15,12 @@ from bench.binning import (
     equal_width,
     expected_error,
     in_the_large,
+    most_bias,
     murphy,
 )
 from bench.grouping import Grouping
 from bench.intervals import Estimate, Family, interval, nothing
-from bench.rates import keep_observed, ratio
+from bench.rates import keep_observed, one_or_all, ratio
 from bench.resample import Sample
 from bench.schema import Array, Evidence, Metric, ReliabilityBin
 from bench.scores import NO_PROBABILITIES, brier, means
@@ -139,8 +140,10 @@ def estimates(evidence: Evidence, sample: Sample) -> Iterator[Estimate]:
     for posthoc, probabilities in _stated(evidence, temperature).items():
         for grouping in (sample.everyone, *sample.groupings):
             by_seed = [_measured(sample, grouping, p) for p in probabilities]
+            biases = [_most_bias(sample, grouping, p) for p in probabilities]
             for metric in by_seed[0]:  # those that somebody will read
                 values = np.stack([seed[metric] for seed in by_seed], axis=1)
+                bias = [seed[metric] for seed in biases if metric in seed]
                 for index, name in enumerate(grouping.names):
                     yield Estimate(
                         metric=metric,
@@ -150,6 +153,7 @@ def estimates(evidence: Evidence, sample: Sample) -> Iterator[Estimate]:
                         values=values[index],
                         n=len(grouping.rows(index)),
                         family=FAMILY.get(metric, "error"),
+                        most_bias=np.array(bias)[:, index] if bias else None,
                     )
 
 
@@ -189,6 +193,23 @@ def _measured(sample: Sample, grouping: Grouping, probability: Array) -> dict[st
             values = measure(sample, grouping, probability)
             measured |= zip(metrics, map(keep_observed, values), strict=True)
     return measured
+
+
+def _most_bias(sample: Sample, grouping: Grouping, probability: Array) -> dict[str, Array]:
+    """Return what sampling alone can add to the binned errors of one seed (n_groups,)."""
+    confidence, right = _top_label(sample, probability)
+    massed, wide = equal_mass(confidence, grouping), equal_width(confidence)
+    classes = one_or_all(len(sample.classes))
+    by_class = [
+        most_bias(grouping, equal_width(probability[:, c]), probability[:, c], sample.label == c)
+        for c in classes
+    ]
+    positive = "positive_calibration_error" if sample.binary else "classwise_calibration_error"
+    return {
+        "expected_calibration_error": most_bias(grouping, wide, confidence, right),
+        "adaptive_calibration_error": most_bias(grouping, massed, confidence, right),
+        positive: np.mean(by_class, axis=0),
+    }
 
 
 def _top_label(sample: Sample, probability: Array) -> tuple[Array, Array]:
