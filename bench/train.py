@@ -63,7 +63,7 @@ def train(  # noqa: PLR0913 - the one entry: what, from what, where, and who is 
         energy = (devices.energy_joules(machine) or energy) - energy
     if model_folder is not None:
         models.save(learner.classifier.model, cell.model, model_folder)
-    validation, test = _predicted(cell, task, tokens, learner)
+    validation, test = predicted(cell, task, tokens, learner)
     return Outcome(
         test=test,
         validation=validation,
@@ -172,10 +172,10 @@ def _fit(learner: Learner, pace: Pace, cell: Cell, data: tuple[Task, Tokens], pa
     fit(learner, batches, pace, recipe)
 
 
-def _predicted(
+def predicted(
     cell: Cell, task: Task, tokens: Tokens, learner: Learner
 ) -> tuple[Predictions, dict[str, Predictions]]:
-    """Return validation and, of every view, test: each as the strategy revises it."""
+    """Return validation, and test by view, each as the strategy revises it."""
     test = np.flatnonzero(task.split == "test")
     answers = {
         name: predict(learner.classifier, (task, tokens), name, test, learner.machine)

@@ -1,6 +1,7 @@
 """Properties of every strategy that the scan finds, the template included."""
 
 import ast
+import gc
 import inspect
 import itertools
 import shutil
@@ -23,13 +24,14 @@ from bench.predict import predict
 from bench.schema import BadInputError
 from bench.strategy import Batch
 from bench.tokens import ORIGINAL
-from bench.train import build, learn, step_cost
+from bench.train import build, learn, predicted, step_cost
 from tests import _tiny
 
 NAMES = plugins.names("strategies")
 PAIRS = list(itertools.combinations(NAMES, 2))
 TEMPLATE = Path(compose.__file__).parents[1] / "strategies" / "_template.py"
 CPU = device.choose("cpu", "fp32")
+BUDGET = 5e7  # operations: a few steps of every strategy
 
 
 @pytest.fixture(scope="session")
@@ -46,15 +48,42 @@ def silent(fraction: float, words: str) -> None:
     """Report progress to nobody."""
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _quick_collections():
+    """accelerate collects garbage before every training; a frozen heap makes that cheap."""
+    gc.collect()
+    gc.freeze()
+    yield
+    gc.unfreeze()
+
+
 @pytest.fixture(scope="session")
-def outcome(task, tokens, tmp_path_factory):
-    """Strategy -> what it leaves behind after four steps; trained once, shared by the tests."""
+def decoder_tokens(task, tmp_path_factory):
+    return _tiny.encoded(task, tmp_path_factory.mktemp("tokens"), "llama")
+
+
+@pytest.fixture(scope="session")
+def trained(task, tokens, decoder_tokens):
+    """(strategy, architecture) -> its trained learner and pace; made once, shared by tests."""
 
     @cache
-    def train_once(name):
-        return _tiny.run(cell(name), task, tokens)
+    def once(name, architecture="bert"):
+        of = cell(name, architecture=architecture, budget=("flops", BUDGET))
+        encoded = tokens if architecture == "bert" else decoder_tokens
+        return of, encoded, *learn(of, task, encoded, CPU, silent)[:2]
 
-    return train_once
+    return once
+
+
+@pytest.fixture(scope="session")
+def outcome(task, tokens):
+    """Strategy -> what its finished cell leaves behind."""
+
+    @cache
+    def once(name):
+        return _tiny.run(cell(name, budget=("flops", BUDGET)), task, tokens)
+
+    return once
 
 
 def cell(use: str, **more) -> plan.Cell:
@@ -92,54 +121,51 @@ def test_says_where_it_comes_from_and_what_its_options_mean(name):
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_is_deterministic_and_silent(name, task, tokens, outcome, capfd):
-    first, second = outcome(name), _tiny.run(cell(name), task, tokens)
+def test_is_deterministic_and_silent(name, task, trained, outcome, capfd):
+    first = outcome(name)
+    of, tokens, learner, pace = trained(name)
+    validation, test = predicted(of, task, tokens, learner)
+    for one, other in ((first.validation, validation), *((first.test[v], test[v]) for v in test)):
+        assert (one.probability == other.probability).all()
+        assert (one.prediction == other.prediction).all()
+    assert first.ledger.flops == pace.meter.flops
+    assert first.curve == tuple(pace.curve)
     assert capfd.readouterr() == ("", "")
-    for view in first.test:
-        assert (first.test[view].probability == second.test[view].probability).all()
-        assert (first.test[view].prediction == second.test[view].prediction).all()
-    assert first.ledger.flops == second.ledger.flops
-    assert first.curve == second.curve
-
-
-@pytest.mark.parametrize("name", NAMES)
-def test_respects_its_budget(name, task, tokens):
-    """The FLOPs spent reach the budget, and exceed it by less than one step."""
-    learner = build(cell(name), task, tokens.pad, CPU)
-    largest = step_cost(learner, tokens.pad)(16, int(tokens.views[ORIGINAL].length.max()))
-    budget = 5.5 * largest
-    spent = _tiny.run(cell(name, budget=("flops", budget)), task, tokens).ledger
-    assert budget <= spent.flops < budget + largest
 
 
 @pytest.mark.parametrize("name", NAMES)
 @pytest.mark.parametrize("architecture", ["bert", "llama"])
-def test_flops_agree_with_torch(name, architecture, task, tmp_path):
-    tokens = _tiny.encoded(task, tmp_path, architecture)
-    learner = build(cell(name, architecture=architecture), task, tokens.pad, CPU).train()
-    cost = step_cost(learner, tokens.pad)
-    for data in batches(task, tokens):
-        rows, length = data["inputs"]["input_ids"].shape
-        counted = flops.count(lambda *_, d=data: loss_of(learner, d).backward(), rows, length)
-        assert cost(rows, length) == pytest.approx(counted, rel=0.02)
+def test_respects_its_budget(name, architecture, trained):
+    """The FLOPs spent reach the budget, and exceed it by less than one step."""
+    _, tokens, _, pace = trained(name, architecture)
+    largest = pace.cost(16, int(tokens.views[ORIGINAL].length.max()))
+    assert BUDGET <= pace.meter.flops < BUDGET + largest
+    assert pace.meter.steps > 1
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_calibrating_the_meter_leaves_no_trace(name, task, tokens):
-    learner = build(cell(name), task, tokens.pad, CPU).train()
+@pytest.mark.parametrize("architecture", ["bert", "llama"])
+def test_flops_agree_with_torch(name, architecture, task, trained):
+    _, tokens, learner, pace = trained(name, architecture)
+    learner.train()
+    for data in batches(task, tokens):
+        rows, length = data["inputs"]["input_ids"].shape
+        counted = flops.count(lambda *_, d=data: loss_of(learner, d).backward(), rows, length)
+        assert pace.cost(rows, length) == pytest.approx(counted, rel=0.02)
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("architecture", ["bert", "llama"])
+def test_gradients_reach_exactly_what_adapt_says(name, architecture, task, trained):
+    """And measuring the cost beforehand leaves no trace."""
+    of, tokens, *_ = trained(name, architecture)
+    learner = build(of, task, tokens.pad, CPU).train()
     before = {k: v.clone() for k, v in learner.state_dict().items()}
     state = torch.get_rng_state()
     step_cost(learner, tokens.pad)
     assert torch.equal(torch.get_rng_state(), state)
     assert all(torch.equal(v, before[k]) for k, v in learner.state_dict().items())
     assert all(p.grad is None for p in learner.parameters())
-
-
-@pytest.mark.parametrize("name", NAMES)
-@pytest.mark.parametrize("architecture", ["bert", "llama"])
-def test_gradients_reach_exactly_what_adapt_says(name, architecture, task, tmp_path):
-    tokens = _tiny.encoded(task, tmp_path, architecture)
-    learner = build(cell(name, architecture=architecture), task, tokens.pad, CPU).train()
     loss_of(learner, batches(task, tokens)[0]).backward()
     for parameter_name, parameter in learner.named_parameters():
         assert (parameter.grad is not None) == parameter.requires_grad, parameter_name
@@ -147,10 +173,10 @@ def test_gradients_reach_exactly_what_adapt_says(name, architecture, task, tmp_p
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_only_what_is_trained_moves(name, task, tokens):
-    untrained = build(cell(name), task, tokens.pad, CPU).classifier
-    trained = learn(cell(name), task, tokens, CPU, silent)[0].classifier
-    after = dict(trained.named_parameters())
+def test_only_what_is_trained_moves(name, task, trained):
+    of, tokens, learner, _ = trained(name)
+    untrained = build(of, task, tokens.pad, CPU).classifier
+    after = dict(learner.classifier.named_parameters())
     moved = {n for n, p in untrained.named_parameters() if not torch.equal(p, after[n])}
     assert moved
     assert moved <= {n for n, p in untrained.named_parameters() if p.requires_grad}
@@ -158,21 +184,18 @@ def test_only_what_is_trained_moves(name, task, tokens):
 
 @pytest.mark.parametrize("name", NAMES)
 @pytest.mark.parametrize("architecture", ["bert", "llama"])
-def test_saved_model_predicts_the_same(name, architecture, task, tmp_path):
+def test_saved_model_predicts_the_same(name, architecture, task, trained, tmp_path):
     """What lies in the folder is safetensors that transformers and peft load without our code."""
-    tokens = _tiny.encoded(task, tmp_path / "tokens", architecture)
-    of = cell(name, architecture=architecture)
-    learner = learn(of, task, tokens, CPU, silent)[0]
-    folder = tmp_path / "model"
-    models.save(learner.classifier.model, of.model, folder)
-    assert not [p for p in folder.rglob("*") if p.suffix in (".bin", ".pt", ".pkl")]
-    loaded = _loaded(folder, of)
+    of, tokens, learner, _ = trained(name, architecture)
+    models.save(learner.classifier.model, of.model, tmp_path)
+    assert not [p for p in tmp_path.rglob("*") if p.suffix in (".bin", ".pt", ".pkl")]
+    loaded = _loaded(tmp_path, of)
     rows = np.flatnonzero(task.split == "test")
     expected = predict(learner.classifier, (task, tokens), ORIGINAL, rows, CPU).probability
-    inputs = batch_of(tokens, rows)
+    view = tokens.views[ORIGINAL]
     with torch.inference_mode():
-        probability = loaded(**inputs).logits.double().softmax(dim=1).numpy()
-    np.testing.assert_allclose(probability, expected, atol=1e-6)
+        logits = loaded(**pad(view, view.entries(rows), tokens.pad)).logits
+    np.testing.assert_allclose(logits.double().softmax(1).numpy(), expected, atol=1e-6)
 
 
 def _loaded(folder: Path, of: plan.Cell):
@@ -184,11 +207,6 @@ def _loaded(folder: Path, of: plan.Cell):
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", "`is_gradient_checkpointing` is deprecated")
             return PeftModel.from_pretrained(base, folder).eval()
-
-
-def batch_of(tokens, rows):
-    view = tokens.views[ORIGINAL]
-    return pad(view, view.entries(rows), tokens.pad)
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -220,7 +238,8 @@ def test_without_reading_groups_they_make_no_difference(name, task, tokens, outc
     if compose.groups_needed(compose.find(name)()):
         pytest.skip("reads groups")
     others = replace(task, groups={"group": np.roll(task.groups["group"], 1)})
-    first, second = outcome(name), _tiny.run(cell(name), others, tokens)
+    first = outcome(name)
+    second = _tiny.run(cell(name, budget=("flops", BUDGET)), others, tokens)
     assert (first.test["original"].probability == second.test["original"].probability).all()
 
 

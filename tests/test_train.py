@@ -2,6 +2,7 @@
 
 import itertools
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -59,7 +60,8 @@ def test_budget_binds_in_every_countable_currency(currency, amount, one_step, ta
 
 def test_budget_binds_in_seconds(task, tokens, monkeypatch):
     clock = itertools.count()
-    monkeypatch.setattr(budget.time, "perf_counter", lambda: float(next(clock)))
+    fake = SimpleNamespace(perf_counter=lambda: float(next(clock)))
+    monkeypatch.setattr(budget, "time", fake)
     outcome = run(task, tokens, budget=("seconds", 50))
     assert outcome.ledger.seconds >= 50
     spent = [point.fraction for point in outcome.curve]
