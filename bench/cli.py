@@ -304,8 +304,8 @@ def gate(
         )
     files = publish.Files(json=json_file, junit=junit, markdown=markdown, sarif=sarif)
     publish.publish(judgement, title, files, artifact=artifact)
-    for shown in publish.shown(judgement, title):
-        out.print(shown)
+    for line in publish.shown(judgement, title):
+        out.print(line, soft_wrap=True)  # a job's log has no width, and an annotation is one line
     raise typer.Exit(judgement.exit_code)
 
 

@@ -1,6 +1,7 @@
 """Baselines: kept whole, read back, refused when damaged, renewed only on purpose."""
 
 import json
+import re
 import shutil
 from dataclasses import replace
 from pathlib import Path
@@ -114,7 +115,8 @@ class TestFolder:
     def test_github_gets_annotations(self, made, monkeypatch):
         monkeypatch.setenv("GITHUB_ACTIONS", "true")
         _, said = invoke("gate", made / "worse", "--baseline", made / "base")
-        assert any(line.startswith("::error title=") for line in said.splitlines())
+        marks = [line for line in said.splitlines() if line.startswith("::")]
+        assert any(re.fullmatch(r"::error title=fail.*adjusted p [\d.e-]+\)", m) for m in marks)
 
 
 class TestDamage:

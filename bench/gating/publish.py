@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from rich.console import RenderableType
 from rich.text import Text
 
 from bench import files
@@ -37,9 +36,9 @@ def publish(judgement: Judgement, title: str, wanted: Files, artifact: str) -> N
         files.write(wanted.sarif, machine.sarif(judgement, artifact))
 
 
-def shown(judgement: Judgement, title: str) -> Iterator[RenderableType]:
-    """Yield what is printed; GitHub turns annotations in a job's output into marks."""
+def shown(judgement: Judgement, title: str) -> Iterator[Text]:
+    """Yield the lines to be printed; GitHub turns annotations in a job's output into marks."""
     yield from words.terminal(judgement, title)
     if os.environ.get("GITHUB_ACTIONS") == "true":
         for line in words.annotations(judgement):
-            yield Text(line, no_wrap=True, overflow="ignore")
+            yield Text(line)

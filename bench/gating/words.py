@@ -1,10 +1,9 @@
-"""A gate's answer for people: Markdown for a pull request, a table for a terminal, annotations."""
+"""A gate's answer for people: Markdown for a pull request, lines for a terminal, annotations."""
 
 import html
 import re
 from collections.abc import Iterable, Iterator, Sequence
 
-from rich.console import RenderableType
 from rich.text import Text
 
 from bench.gating.verdicts import GRAVITY, Judgement, Outcome, Verdict
@@ -89,8 +88,8 @@ def _plain(text: str) -> str:
     return _ACTIVE.sub(r"\\\1", html.escape(quiet, quote=False))
 
 
-def terminal(judgement: Judgement, title: str) -> Iterator[RenderableType]:
-    """Yield the answer for a rich console: what is not a pass, then how many passed."""
+def terminal(judgement: Judgement, title: str) -> Iterator[Text]:
+    """Yield the answer line by line: what is no pass, notes, then the headline."""
     answer = Text(f"{title}: {headline(judgement)}", style=STYLES[_mark(judgement)])
     for v in ordered(judgement.verdicts):
         if v.outcome != "pass":
