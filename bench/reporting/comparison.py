@@ -1,11 +1,11 @@
 """The comparison: one row a strategy, grouped by the choices that strategies make."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from bench.facts import StrategyFacts
-from bench.reporting.cells import Text, undefined_notes
+from bench.reporting.cells import undefined_notes
 from bench.reporting.columns import Cell, Column, cell, column, headline
 from bench.reporting.looks import Look, anchors, looks
 from bench.reporting.sheet import Sheet
@@ -19,6 +19,14 @@ CHOICES = {
 }
 
 
+class Fact(NamedTuple):
+    """What a strategy cost, or where it reads groups."""
+
+    text: str
+    order: str
+    """What a script sorts by."""
+
+
 class Line(NamedTuple):
     """One strategy's row."""
 
@@ -27,13 +35,11 @@ class Line(NamedTuple):
     look: Look
     reference: bool
     options: str
-    choice: str
-    groups_read: str
-    seeds: int
     status: str
+    """How many of its cells have no result, in words."""
     cells: tuple[Cell, ...]
-    cost: Text
-    cost_order: float
+    facts: tuple[Fact, ...]
+    """What was not measured on predictions, one for each of `Comparison.facts`."""
 
 
 class Block(NamedTuple):
@@ -48,25 +54,23 @@ class Comparison(NamedTuple):
 
     columns: tuple[Column, ...]
     blocks: tuple[Block, ...]
-    cost_title: str
+    facts: tuple[str, ...]
+    """Titles of what is known besides the measured columns."""
     notes: tuple[str, ...]
 
 
 def comparison(sheet: Sheet) -> Comparison:
     """Return the comparison table."""
     columns = tuple(column(sheet, axis) for axis in headline(sheet))
-    lines = [(_choice(s), _line(sheet, s, columns)) for s in ordered(sheet)]
+    lines = [(_choice(sheet, s), _line(sheet, s, columns)) for s in ordered(sheet)]
     titles = dict.fromkeys(title for title, _ in lines)
     blocks = tuple(Block(t, tuple(x for title, x in lines if title == t)) for t in titles)
     undefined = [
-        (
-            f"{plain(s.label)} {c.axis.plain}",
-            sheet.mean(s.label, *c.axis.place),
-        )
+        (f"{plain(s.label)} {c.axis.plain}", sheet.mean(s.label, *c.axis.place))
         for s in sheet.measured()
         for c in columns
     ]
-    return Comparison(columns, blocks, _cost_title(sheet), undefined_notes(undefined))
+    return Comparison(columns, blocks, tuple(_facts(sheet)), undefined_notes(undefined))
 
 
 def ordered(sheet: Sheet) -> list[StrategyFacts]:
@@ -78,7 +82,9 @@ def ordered(sheet: Sheet) -> list[StrategyFacts]:
     return [*first, *rest, *(s for s in sheet.strategies if s.yardstick)]
 
 
-def _choice(strategy: StrategyFacts) -> str:
+def _choice(sheet: Sheet, strategy: StrategyFacts) -> str:
+    if not sheet.facts.cells:  # nobody was trained here
+        return "Predictions as given"
     if strategy.yardstick:
         return "Yardsticks, without fine-tuning"
     made = [words for choice, words in CHOICES.items() if choice in strategy.choices]
@@ -89,20 +95,15 @@ def _choice(strategy: StrategyFacts) -> str:
 
 def _line(sheet: Sheet, strategy: StrategyFacts, columns: Sequence[Column]) -> Line:
     label = strategy.label
-    cost = _cost(sheet, label)
     return Line(
         name=plain(label),
         id=anchors(sheet)[label],
         look=looks(sheet)[label],
         reference=label == sheet.reference,
         options=strategy.options,
-        choice=_choice(strategy),
-        groups_read=" and ".join(sorted(strategy.needs_groups_in, reverse=True)) or NOTHING,
-        seeds=sheet.seeds.get(label, 0),
         status=_status(sheet, label),
         cells=tuple(cell(sheet, label, c) for c in columns),
-        cost=Text(quantity(_currency(sheet), cost), number=True),
-        cost_order=cost if math.isfinite(cost) else -1.0,
+        facts=tuple(_facts(sheet)[title](strategy) for title in _facts(sheet)),
     )
 
 
@@ -115,14 +116,24 @@ def _status(sheet: Sheet, label: str) -> str:
     return ", ".join(parts)
 
 
-def _currency(sheet: Sheet) -> str:
-    return sheet.facts.currency or "flops"
+def _facts(sheet: Sheet) -> dict[str, Callable[[StrategyFacts], Fact]]:
+    """Return what is known of the strategies: title -> the fact of one."""
+    found: dict[str, Callable[[StrategyFacts], Fact]] = {}
+    currency = sheet.facts.currency or "flops"
+    if any(sheet.mean(s.label, currency) for s in sheet.strategies):
+        found[f"spent ({metric_words(currency)})"] = lambda s: _cost(sheet, s, currency)
+    if sheet.facts.cells:
+        found["reads groups in"] = _reads
+    return found
 
 
-def _cost_title(sheet: Sheet) -> str:
-    return f"spent ({metric_words(_currency(sheet))})" if sheet.facts.currency else "cost"
+def _cost(sheet: Sheet, strategy: StrategyFacts, currency: str) -> Fact:
+    m = sheet.mean(strategy.label, currency)
+    if m is None or not math.isfinite(m.value):
+        return Fact(NOTHING, "-Infinity")
+    return Fact(quantity(currency, m.value), f"{m.value:.9g}")
 
 
-def _cost(sheet: Sheet, label: str) -> float:
-    m = sheet.mean(label, _currency(sheet))
-    return m.value if m is not None else math.nan
+def _reads(strategy: StrategyFacts) -> Fact:
+    text = " and ".join(sorted(strategy.needs_groups_in, reverse=True)) or NOTHING
+    return Fact(text, str(len(strategy.needs_groups_in)))

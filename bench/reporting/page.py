@@ -60,9 +60,16 @@ def _context(sheet: Sheet, old: Sheet | None, canvas: Canvas) -> dict[str, Any]:
         "data_audit": [_grid(table) for table in facts.data_audit],
         "definitions": tables.definitions(sheet),
         "amount": quantity(facts.currency or "", facts.amount),
+        "commit": _short_commit(facts.commit),
         "one_seed": set(sheet.seeds.values()) == {1},
         "seeds": max(sheet.seeds.values(), default=0),
     }
+
+
+def _short_commit(commit: str) -> str:
+    """Return the first twelve digits, and whether the tree was changed."""
+    digits, plus, changes = plain(commit).partition("+")
+    return digits[:12] + plus + changes if commit else ""
 
 
 def _grid(table: Table) -> Grid:

@@ -21,7 +21,7 @@ def summary(sheet: Sheet, old: Sheet | None) -> str:
     """Return the answer and the comparison; with a baseline, its numbers beside the new ones."""
     shown = comparison(sheet)
     first, *rest = (safe(sentence.text) for sentence in answer(sheet))
-    titles = ("strategy", *(c.title for c in shown.columns), shown.cost_title, "reads groups in")
+    titles = ("strategy", *(c.title for c in shown.columns), *shown.facts)
     lines = [_line(line) for block in shown.blocks for line in block.lines]
     parts = [f"### {safe(plain(sheet.facts.suite))}", first, " ".join(rest), _table(titles, lines)]
     if sheet.against:
@@ -36,7 +36,7 @@ def summary(sheet: Sheet, old: Sheet | None) -> str:
 def _line(line: Line) -> list[str]:
     status = f" ({line.status})" if line.status else ""
     cells = [_cell(cell) for cell in line.cells]
-    return [line.name + status, *cells, line.cost.text, line.groups_read]
+    return [line.name + status, *cells, *(fact.text for fact in line.facts)]
 
 
 def _cell(cell: Cell) -> str:

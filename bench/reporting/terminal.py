@@ -32,8 +32,8 @@ def table(shown: Comparison) -> Table:
     grid.add_column("strategy", overflow="fold")
     for column in shown.columns:
         grid.add_column(f"{marked(column.title, '', '')}\n{column.direction}", justify="right")
-    grid.add_column(shown.cost_title, justify="right")
-    grid.add_column("reads groups in")
+    for title in shown.facts:
+        grid.add_column(title)
     for block in shown.blocks:
         grid.add_row(Text(block.title, style="dim"))
         for line in block.lines:
@@ -46,13 +46,14 @@ def _row(line: Line) -> list[Text]:
     if line.status:
         name.append(f" ({line.status})", style="red")
     cells = [_cell(cell) for cell in line.cells]
-    return [name, *cells, Text(line.cost.text), Text(line.groups_read)]
+    return [name, *cells, *(Text(fact.text) for fact in line.facts)]
 
 
 def _cell(cell: Cell) -> Text:
     text = Text(cell.text.strip())
     text.append(f" {cell.arrow or ' '}", style=TONES[cell.tone])
-    return text.append(f"\n{cell.group} {cell.interval}".replace("\n ", "\n"), style="dim")
+    group = f"\n{cell.group}" if cell.group else ""
+    return text.append(f"\n{cell.interval.replace(' to ', '–')}{group}", style="dim")
 
 
 def legend(sheet: Sheet) -> Text:
