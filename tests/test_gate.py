@@ -20,10 +20,13 @@ from bench.gate import gate
 from bench.gating import machine, rules, words
 from bench.gating.judging import Check, judge, judge_limits
 from bench.gating.losses import loss, more_examples, more_seeds
+from bench.gating.paired import Pair, Study
 from bench.gating.rules import DEFAULTS, Place
 from bench.gating.snapshot import Snapshot, of_evidence
 from bench.gating.verdicts import Judgement, Verdict, gravest
 from bench.intervals import Estimate
+from bench.plugins import load
+from bench.resample import Sample
 from bench.schema import AuditSettings, BadInputError, Metric
 from bench.suite import GateRule
 from tests import _models as models
@@ -208,6 +211,36 @@ class TestVerdicts:
         outcomes = [Verdict(o, "", "m", "s") for o in ("pass", "inconclusive", "not comparable")]
         assert gravest(outcomes) == "not comparable"
         assert gravest([*outcomes, Verdict("fail", "", "m", "s")]) == "fail"
+
+
+class TestEstimates:
+    def test_are_those_of_the_audits(self):
+        """Though floors, other metrics and unneeded groups are left out."""
+        run, baseline = sides()
+        study = Study(Pair(run=run, baseline=baseline), DEFAULTS)
+        plain = Sample([*run.evidence, *baseline.evidence], SETTINGS)
+        measured = {
+            Place(*e.key): e
+            for audit in ("group_fairness", "calibration", "accuracy")
+            for e in load("bench.audits", audit).estimates(run.evidence[0], plain)
+        }
+        assert len(study.places) == 15
+        for place in study.places:
+            found = study.estimate("full", place)
+            np.testing.assert_array_equal(found.values, measured[place].values)
+            assert (found.n, found.family) == (measured[place].n, measured[place].family)
+
+    def test_what_one_strategy_lacks_is_inconclusive(self):
+        run, baseline = sides()
+        (full,) = run.evidence
+        spent = tuple(_runs.ledger(seed) for seed in full.seeds)
+        both = [
+            replace(s, evidence=(*s.evidence, replace(full, strategy="other", ledgers=spent)))
+            for s in (run, baseline)
+        ]
+        judged = gate(*both, [GateRule(metric="steps", max_loss=1)]).verdicts
+        found = {v.strategy: v.outcome for v in judged if v.rule}
+        assert found == {"full": "inconclusive", "other": "pass"}
 
 
 class TestLimits:

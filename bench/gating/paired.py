@@ -60,25 +60,23 @@ class Study:
 
     def check(self, rule: GateRule, number: int, place: Place, strategy: str) -> Check | None:
         """Return a rule's check of one number; None where the rule does not ask for it."""
-        if place not in self._run[strategy]:
-            return None
+        like = next(n[place] for n in self._run.values() if place in n)
+        absent = replace(like, values=nothing(1), undefined="not measured for this strategy")
         found = Check(
             rule=rule,
             number=number,
             place=place,
             strategy=strategy,
             metric=rules.declared()[rule.metric][1],
-            run=self._run[strategy][place],
+            run=self._run[strategy].get(place, absent),
             not_comparable=self._why_not(rule, strategy),
         )
         if found.not_comparable or strategy not in self.old:
             limits = rule.max_value is not None or rule.min_value is not None
             return found if found.not_comparable or limits else None
         same = found.run.family != "point" and is_same(self.new[strategy], self.old[strategy])
-        old = self._baseline[strategy].get(place) or replace(
-            found.run, values=nothing(1), undefined="not measured in the baseline"
-        )
-        return replace(found, baseline=old, same=same)
+        gone = replace(absent, undefined="not measured in the baseline")
+        return replace(found, baseline=self._baseline[strategy].get(place, gone), same=same)
 
     def _why_not(self, rule: GateRule, strategy: str) -> str:
         if self.pair.not_comparable or self.pair.baseline is None:
@@ -89,11 +87,8 @@ class Study:
                 f"{rule.metric} is defined by version {self.pair.run.versions[rule.metric]}, the "
                 f"baseline's is {'not known' if version is None else version}"
             )
-        return (
-            "not in the baseline"
-            if strategy in rule.strategies and strategy not in self.old
-            else ""
-        )
+        named = strategy in rule.strategies and strategy not in self.old
+        return "not in the baseline" if named else ""
 
     def notes(self) -> list[str]:
         """Return what no rule asked for: new strategies, groups left out."""
