@@ -3,31 +3,20 @@
 Every number of an audit is a function of sums over rows. A `Table` says which sum each row adds
 to; `Sample.bootstrap` returns a statistic of the table for the examples as they are and for every
 draw of them, `Sample.permuted` for draws without disparity. Memory is bounded whatever n: at most
-`ROWS` units are drawn, and draws are worked through in chunks of `CHUNK` numbers.
+`ROWS` units are drawn (see bench/units.py), and draws are worked through a chunk at a time.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
-from scipy import sparse
 
 from bench.grouping import Grouping, everyone, groupings
-from bench.schema import Array, AuditSettings, BadInputError, Evidence
+from bench.schema import Array, AuditSettings, BadInputError, Evidence, Predictions
+from bench.units import CHUNK, ROWS, count_units, patterns, row_units
 
 BINARY = 2
 """Number of classes of a binary task; classes[1] is the positive one."""
-ROWS = 20_000
-"""Up to here rows are drawn one by one; beyond, in `BLOCKS` random blocks of equal size."""
-BLOCKS = 5_000
-PATTERNS = 2_048
-"""Up to this many distinct (groups, label, predictions) the counts themselves are drawn."""
-CHUNK = 500_000
-BLOCKED = 16_000_000
-"""Numbers up to which sums by block are held dense."""
-DENSE = 0.15
-"""Share of non-zero entries above which a dense product is the faster one."""
-
 Statistic = Callable[[Array], Array]
 """(n_groups, n_cells, n_values, draws) sums -> (..., draws) numbers."""
 
@@ -61,32 +50,6 @@ class Table(NamedTuple):
         return np.stack(sums, axis=-1).reshape(*self.shape, -1, 1)
 
 
-class Units(NamedTuple):
-    """What is drawn: rows, blocks of rows, or patterns that many rows share."""
-
-    of_row: Array  # (n,) int64, the unit of each row
-    size: Array  # (n_units,) rows that one drawn unit stands for its mean of
-    drawn: Array  # (n_units, replicates): how often each is drawn
-
-    def sums(self, table: Table) -> "Array | sparse.csr_array":
-        """Return what a drawn unit adds to each sum: (n_groups * n_cells * n_values, n_units).
-
-        In single precision, whose error is far below that of resampling.
-        """
-        values = (table.columns.T / self.size[self.of_row, None]).astype(np.float32)
-        n_values, n_units = values.shape[1], len(self.size)
-        shape = (table.shape[0] * table.shape[1] * n_values, n_units)
-        if n_units < len(values) and shape[0] * shape[1] <= BLOCKED:
-            at = table.flat * n_units + self.of_row
-            sums = [np.bincount(at, column, shape[0] * n_units // n_values) for column in values.T]
-            summed = np.stack([s.reshape(-1, n_units) for s in sums], axis=1)
-            return summed.reshape(shape).astype(np.float32)
-        index = table.flat[:, None] * n_values + np.arange(n_values)
-        unit = np.repeat(self.of_row, n_values)
-        matrix = sparse.csr_array((values.ravel(), (index.ravel(), unit)), shape)
-        return matrix.toarray() if matrix.nnz > DENSE * shape[0] * n_units else matrix
-
-
 class Sample:
     """The test examples that strategies share, and the draws from them.
 
@@ -114,12 +77,11 @@ class Sample:
         self.everyone = everyone(self.n)
         self.groupings, self.left_out = groupings(first.groups, settings)
         self._rng = np.random.default_rng(settings.seed)
-        self._rows = _row_units(self.n, settings.replicates, self._rng)
-        pattern = _patterns(evidence, [g.code for g in self.groupings])
+        self._rows = row_units(self.n, settings.replicates, self._rng)
+        columns = [g.code for g in self.groupings] + [self.label]
+        pattern = patterns(columns + [p.prediction for e in evidence for p in e.test])
         self._counts = (
-            self._rows
-            if pattern is None
-            else _count_units(pattern, settings.replicates, self._rng)
+            self._rows if pattern is None else count_units(pattern, settings.replicates, self._rng)
         )
         self._shuffled: dict[str, Array] = {}
 
@@ -135,10 +97,10 @@ class Sample:
         give the same variance of every sum, with `BLOCKS` - 1 degrees of freedom.
         """
         units = self._counts if table.counted else self._rows
-        sums = units.sums(table)
+        sums = units.sums(table.flat, table.shape[0] * table.shape[1], table.columns)
         drawn = [
             statistic((sums @ chunk).reshape(*table.shape, -1, chunk.shape[1]))
-            for chunk in _chunks(units, sums.shape[0])
+            for chunk in units.chunks(sums.shape[0])
         ]
         return np.concatenate([statistic(table.observed), *drawn], axis=-1, dtype=np.float64)
 
@@ -155,7 +117,7 @@ class Sample:
             value.append(number)
             influence.append(np.bincount(units.of_row, moves, len(units.size)))
         matrix = np.array(influence, dtype=np.float32)
-        moved = np.concatenate([matrix @ chunk for chunk in _chunks(units, len(matrix))], axis=1)
+        moved = np.concatenate([matrix @ chunk for chunk in units.chunks(len(matrix))], axis=1)
         values = np.array(value)[:, None]
         return np.concatenate([values, values + moved], axis=1)
 
@@ -205,67 +167,32 @@ class Sample:
         return total.reshape(*table.shape, values.shape[1], -1)
 
 
-def _chunks(units: Units, n_sums: int) -> Iterator[Array]:
-    """Yield the draws (n_units, width) in single precision, a bounded number at a time."""
-    step = max(1, CHUNK // max(n_sums, len(units.size)))
-    for start in range(0, units.drawn.shape[1], step):
-        yield units.drawn[:, start : start + step].astype(np.float32)
-
-
 def _check_same_examples(evidence: Sequence[Evidence]) -> None:
     first = evidence[0].test[0]
     for other in evidence:
         for predictions in other.test:
-            if not np.array_equal(first.example_id, predictions.example_id):
+            if what := _differs(first, predictions):
                 raise BadInputError(
-                    f"{other.strategy}: its test examples are not those of {evidence[0].strategy}"
+                    f"{other.strategy} and {evidence[0].strategy}: {what}; compare predictions "
+                    "of one test set"
                 )
-            if first.classes != predictions.classes or not np.array_equal(
-                first.label, predictions.label
-            ):
-                raise BadInputError(
-                    f"{other.strategy}: labels differ from those of {evidence[0].strategy} "
-                    "on the same examples"
-                )
+
+
+def _differs(first: Predictions, other: Predictions) -> str:
+    """Say in what two tables are not of the same examples; "" where they are."""
+    if not np.array_equal(first.example_id, other.example_id):
+        return "the test examples are not the same"
+    if first.classes != other.classes or not np.array_equal(first.label, other.label):
+        return "labels differ on the same examples"
+    for name, column in first.groups.items():
+        if name not in other.groups or not np.array_equal(column, other.groups[name]):
+            return f"attribute {name!r} differs on the same examples"
+    return ""
 
 
 def _rows_by_label(label: Array) -> Iterator[Array]:
     for value in np.unique(label):
         yield np.flatnonzero(label == value)
-
-
-def _row_units(n: int, replicates: int, rng: np.random.Generator) -> Units:
-    """Draw rows, or blocks of rows, with replacement."""
-    units = n if n <= ROWS else BLOCKS
-    of_row = np.arange(n) if n <= ROWS else rng.permutation(n) % BLOCKS
-    drawn = np.empty((units, replicates), dtype=np.uint8)
-    step = max(1, CHUNK // units)
-    for start in range(0, replicates, step):
-        width = min(step, replicates - start)
-        chosen = rng.integers(0, units, size=(width, units)) + units * np.arange(width)[:, None]
-        count = np.bincount(chosen.ravel(), minlength=width * units).reshape(width, units)
-        drawn[:, start : start + width] = count.T
-    return Units(of_row, np.ones(units), drawn)
-
-
-def _patterns(evidence: Sequence[Evidence], groups: Sequence[Array]) -> Array | None:
-    """Return (n,) the pattern of each row, in order of appearance; None: too many patterns."""
-    columns = [*groups, evidence[0].test[0].label]
-    columns += [predictions.prediction for e in evidence for predictions in e.test]
-    pattern = np.zeros(len(columns[0]), dtype=np.int64)
-    for column in columns:
-        joint = pattern * (int(column.max()) + 1) + column
-        _, first, pattern = np.unique(joint, return_index=True, return_inverse=True)
-        if len(first) > PATTERNS:
-            return None
-    return np.asarray(np.argsort(np.argsort(first)))[pattern]
-
-
-def _count_units(pattern: Array, replicates: int, rng: np.random.Generator) -> Units:
-    """Draw how often each pattern appears: multinomial, exactly the bootstrap of the rows."""
-    size = np.bincount(pattern).astype(np.float64)
-    drawn = rng.multinomial(len(pattern), size / len(pattern), size=replicates)
-    return Units(pattern, size, drawn.T.astype(np.float32))
 
 
 def _tally(table: Table, codes: Array) -> Array:

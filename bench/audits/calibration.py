@@ -7,7 +7,6 @@ import numpy as np
 from bench.binning import (
     BINS,
     CALIBRATION_IN_THE_LARGE,
-    EDGES,
     POSITIVE_CALIBRATION_ERROR,
     binned,
     debiased_error,
@@ -19,8 +18,9 @@ from bench.binning import (
     murphy,
 )
 from bench.grouping import Grouping
-from bench.intervals import Estimate, Family, interval, nothing
-from bench.rates import keep_observed, one_or_all, ratio
+from bench.intervals import Estimate, Family, nothing
+from bench.rates import keep_observed, one_or_all
+from bench.reliability import reliability_bins
 from bench.resample import Sample
 from bench.schema import Array, Evidence, Metric, ReliabilityBin
 from bench.scores import NO_PROBABILITIES, brier, means
@@ -273,50 +273,9 @@ _BY_CLASS: Mapping[tuple[str, ...], _Measure] = {("classwise_calibration_error",
 
 
 def reliability(evidence: Evidence, sample: Sample) -> Iterator[ReliabilityBin]:
-    """Yield the points of the reliability diagrams; an empty bin has none."""
+    """Yield the points of the reliability diagrams, whole set and by group."""
     for posthoc, probabilities in _stated(evidence, _temperature(evidence)).items():
+        diagrams = [_diagram(sample, p) for p in probabilities]
         for grouping in (sample.everyone, *sample.groupings):
-            tables = [
-                binned(grouping, equal_width(said), said, happened)
-                for said, happened in (_diagram(sample, p) for p in probabilities)
-            ]
-            observed = np.stack([sample.bootstrap(table, _observed) for table in tables])
-            sums = np.stack([table.observed[..., 0] for table in tables])
-            for g, b in np.argwhere(sums[:, :, :, 2].sum(axis=0)[: len(grouping.names)]):
-                point = _point(sums[:, g, b], observed[:, g, b], int(b))
-                yield point._replace(
-                    strategy=evidence.strategy,
-                    attribute=grouping.attribute,
-                    group=grouping.names[g],
-                    posthoc=posthoc,
-                )
-
-
-def _observed(sums: Array) -> Array:
-    """Return the share that happened in each bin (n_groups, BINS, draws)."""
-    return keep_observed(ratio(sums[:, :, 1], sums[:, :, 2]))
-
-
-def _point(sums: Array, observed: Array, index: int) -> ReliabilityBin:
-    """Return one bin over the seeds (n_seeds, ...) that have examples in it."""
-    occupied = sums[:, 2] > 0
-    count = sums[occupied, 2]
-    happened = observed[occupied]
-    share = Estimate(
-        metric="observed", values=happened, n=max(round(count.mean()), 1), family="rate"
-    )
-    low, high, _ = interval(share, (0, 1))
-    value = float(share.theta.mean())
-    return ReliabilityBin(
-        strategy="",
-        attribute="",
-        group="",
-        posthoc="",
-        low_edge=float(EDGES[index]),
-        high_edge=float(EDGES[index + 1]),
-        mean_probability=value + float((sums[occupied, 0] / count).mean()),
-        observed=value,
-        low=value if low is None else low,
-        high=value if high is None else high,
-        n=round(float(sums[:, 2].mean())),
-    )
+            for point in reliability_bins(sample, grouping, diagrams):
+                yield point._replace(strategy=evidence.strategy, posthoc=posthoc)

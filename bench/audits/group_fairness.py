@@ -6,6 +6,7 @@ from dataclasses import replace
 import numpy as np
 
 from bench.binning import CALIBRATION_IN_THE_LARGE, POSITIVE_CALIBRATION_ERROR
+from bench.class_gaps import across_classes
 from bench.gaps import GroupRate, between_groups
 from bench.group_areas import bias_score, group_areas
 from bench.group_rates import calibration_errors, counted_rates
@@ -147,8 +148,6 @@ GAPS: tuple[tuple[str, Family, tuple[str, ...]], ...] = (
 STATED = ("log_loss", "positive_calibration_error", "calibration_in_the_large", "roc_auc")
 """By-group metrics that need probabilities."""
 NEED_PROBABILITIES = (*STATED, "bpsn_auc", "bnsp_auc", "calibration_difference", "bias_auc")
-TWO_VALUED = 2
-"""Groups of an attribute whose difference has a sign."""
 
 
 def estimates(evidence: Evidence, sample: Sample) -> Iterator[Estimate]:
@@ -162,7 +161,7 @@ def estimates(evidence: Evidence, sample: Sample) -> Iterator[Estimate]:
         for metric, family, names in GAPS:
             yield between_groups(metric, family, [rates[name] for name in names], grouping)
         if not sample.binary:
-            yield from _across_classes(rates["true_positive_rate"], grouping, evidence)
+            yield from across_classes(rates["true_positive_rate"], grouping, evidence)
         if not sample.settings.wants(*NEED_PROBABILITIES):
             continue
         if probabilities:
@@ -240,10 +239,10 @@ def _by_seed(values: Sequence[Array], grouping: Grouping) -> Array:
 
 
 def _unstated(sample: Sample, grouping: Grouping, n_seeds: int) -> Iterator[Estimate]:
-    areas = ("bpsn_auc", "bnsp_auc") if sample.binary else ()
-    by_group = [(metric, name) for metric in (*STATED, *areas) for name in grouping.names]
-    gaps = [("calibration_difference", "gap"), *([("bias_auc", "gap")] if areas else [])]
-    for metric, group in by_group + gaps:
+    shown = (*STATED, "bpsn_auc", "bnsp_auc") if sample.binary else ("log_loss", "roc_auc")
+    gaps = ("calibration_difference", "bias_auc") if sample.binary else ("calibration_difference",)
+    by_group = [(metric, name) for metric in shown for name in grouping.names]
+    for metric, group in by_group + [(metric, "gap") for metric in gaps]:
         yield Estimate(
             metric=metric,
             attribute=grouping.attribute,
@@ -265,60 +264,3 @@ def _bias_auc(areas: list[GroupRate], grouping: Grouping, n: int) -> Estimate:
         n=n,
         undefined="an area is undefined in every group",
     )
-
-
-def _across_classes(rate: GroupRate, grouping: Grouping, evidence: Evidence) -> Iterator[Estimate]:
-    """Yield how the two groups' true positive rates differ from class to class."""
-    if len(grouping.names) != TWO_VALUED:
-        return
-    usable = rate.defined.all(axis=1)
-    gap = (rate.values[:, 0] - rate.values[:, 1])[usable]  # (n_classes, n_seeds, 1 + replicates)
-    rms = Estimate(
-        metric="true_positive_rate_gap_rms",
-        attribute=grouping.attribute,
-        group="gap",
-        values=root_mean_square(gap),
-        n=int(rate.n[usable].sum()),
-        family="error",
-        undefined="no class has examples of both groups",
-    )
-    if rate.floor is not None:
-        floor = root_mean_square((rate.floor[:, 0] - rate.floor[:, 1])[usable])
-        rms = replace(rms, floor=floor)
-    share = _share_in_training(evidence, grouping)
-    yield rms
-    yield replace(
-        rms,
-        metric="true_positive_rate_gap_correlation",
-        values=correlation(gap, share[usable])
-        if share is not None
-        else nothing(len(evidence.test)),
-        family="mean",
-        floor=None,
-        undefined="no variation between classes" if share is not None else "no training counts",
-    )
-
-
-def _share_in_training(evidence: Evidence, grouping: Grouping) -> Array | None:
-    """Return the first group's share of each class's training examples (n_classes,)."""
-    counts = evidence.training_counts.get(grouping.attribute, {})
-    if not all(name in counts for name in grouping.names):
-        return None
-    first, second = (np.asarray(counts[name], dtype=np.float64) for name in grouping.names)
-    return ratio(first, first + second)
-
-
-def root_mean_square(gap: Array) -> Array:
-    """Return the root mean square over classes, NaN where there is none."""
-    return np.asarray(np.sqrt(ratio((gap**2).sum(axis=0), np.full(gap.shape[1:], len(gap)))))
-
-
-def correlation(gap: Array, share: Array) -> Array:
-    """Return the correlation over classes of gap (n_classes, ...) with share (n_classes,)."""
-    known = ~np.isnan(share)
-    if known.sum() <= 1:
-        return np.full(gap.shape[1:], np.nan)
-    gap, share = gap[known], share[known]
-    away, part = gap - gap.mean(axis=0), share - share.mean()
-    scale = np.sqrt((away**2).sum(axis=0) * (part**2).sum())
-    return ratio(np.einsum("c...,c->...", away, part), scale)

@@ -1,0 +1,96 @@
+"""What a bootstrap draws: rows, random blocks of rows, or patterns that many rows share."""
+
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+import numpy as np
+from scipy import sparse
+
+from bench.schema import Array
+
+ROWS = 20_000
+"""Up to here rows are drawn one by one; beyond, in `BLOCKS` random blocks of equal size."""
+BLOCKS = 5_000
+PATTERNS = 2_048
+"""Up to this many distinct (groups, label, predictions) the counts themselves are drawn."""
+CHUNK = 500_000
+"""Numbers of a draw that are held at a time."""
+BLOCKED = 16_000_000
+"""Numbers up to which sums by block are held dense."""
+DENSE = 0.15
+"""Share of non-zero entries above which a dense product is the faster one."""
+
+
+class Units(NamedTuple):
+    """Units and how often each is drawn."""
+
+    of_row: Array  # (n,) int64, the unit of each row
+    size: Array  # (n_units,) rows that one drawn unit stands for the mean of
+    drawn: Array  # (n_units, replicates): how often each is drawn
+
+    def sums(self, cell: Array, n_cells: int, columns: Array) -> "Array | sparse.csr_array":
+        """Return what a drawn unit adds to each cell's sums: (n_cells * n_values, n_units).
+
+        In single precision, whose error is far below that of resampling.
+
+        Parameters
+        ----------
+        cell
+            (n,) the cell that each row falls into.
+        n_cells
+            Their number.
+        columns
+            (n_values, n) what each row adds there.
+        """
+        values = (columns / self.size[self.of_row]).astype(np.float32)
+        n_values, n_units = len(values), len(self.size)
+        shape = (n_cells * n_values, n_units)
+        if n_units < len(cell) and shape[0] * n_units <= BLOCKED:
+            at = cell * n_units + self.of_row
+            sums = [np.bincount(at, v, n_cells * n_units).reshape(-1, n_units) for v in values]
+            return np.stack(sums, axis=1).reshape(shape).astype(np.float32)
+        index = cell[:, None] * n_values + np.arange(n_values)
+        unit = np.repeat(self.of_row, n_values)
+        matrix = sparse.csr_array((values.T.ravel(), (index.ravel(), unit)), shape)
+        return matrix.toarray() if matrix.nnz > DENSE * shape[0] * n_units else matrix
+
+    def chunks(self, n_sums: int) -> Iterator[Array]:
+        """Yield the draws (n_units, width) in single precision, a bounded number at a time."""
+        step = max(1, CHUNK // max(n_sums, len(self.size)))
+        for start in range(0, self.drawn.shape[1], step):
+            yield self.drawn[:, start : start + step].astype(np.float32)
+
+
+def row_units(n: int, replicates: int, rng: np.random.Generator) -> Units:
+    """Draw rows, or blocks of rows, with replacement."""
+    units = n if n <= ROWS else BLOCKS
+    of_row = np.arange(n) if n <= ROWS else rng.permutation(n) % BLOCKS
+    drawn = np.empty((units, replicates), dtype=np.uint8)
+    step = max(1, CHUNK // units)
+    for start in range(0, replicates, step):
+        width = min(step, replicates - start)
+        chosen = rng.integers(0, units, size=(width, units)) + units * np.arange(width)[:, None]
+        count = np.bincount(chosen.ravel(), minlength=width * units).reshape(width, units)
+        drawn[:, start : start + width] = count.T
+    return Units(of_row, np.ones(units), drawn)
+
+
+def patterns(columns: Sequence[Array]) -> Array | None:
+    """Return (n,) the pattern of each row in integer `columns`, in order of appearance.
+
+    None where there are more than `PATTERNS`.
+    """
+    pattern = np.zeros(len(columns[0]), dtype=np.int64)
+    for column in columns:
+        joint = pattern * (int(column.max()) + 1) + column
+        _, first, pattern = np.unique(joint, return_index=True, return_inverse=True)
+        if len(first) > PATTERNS:
+            return None
+    return np.asarray(np.argsort(np.argsort(first)))[pattern]
+
+
+def count_units(pattern: Array, replicates: int, rng: np.random.Generator) -> Units:
+    """Draw how often each pattern appears: multinomial, exactly the bootstrap of the rows."""
+    size = np.bincount(pattern).astype(np.float64)
+    drawn = rng.multinomial(len(pattern), size / len(pattern), size=replicates)
+    return Units(pattern, size, drawn.T.astype(np.float32))
