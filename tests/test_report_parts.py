@@ -160,13 +160,19 @@ def test_reasons_for_leaving_out_are_told_once() -> None:
     ]  # fmt: skip
 
 
-def test_contrasts_of_the_family_come_first_and_others_are_starred() -> None:
+def test_contrasts_outside_the_family_are_told_apart() -> None:
     inside = contrast("lora", "accuracy", -0.02, "worse")
     outside = contrast("weighted", "f1_macro", -0.02, "worse", p_adjusted=None)
     found = Results(measurements=results(FEW).measurements, contrasts=(outside, inside))
-    grid = contrasts(sheet_of(found))
-    assert [row[0].text for row in grid.rows] == ["lora", "weighted"]
-    assert [row[4].text for row in grid.rows] == ["0.012", "0.004*"]
+    family, rest = (contrasts(sheet_of(found), family=f) for f in (True, False))
+    assert [[row[i].text for i in (0, 4, 6)] for row in family.rows] == [
+        ["lora", "0.012", "worse"]
+    ]
+    assert [[row[i].text for i in (0, 4, 6)] for row in rest.rows] == [
+        ["weighted", "0.004", "worse"]
+    ]
+    assert (family.rows[0][6].tone, rest.rows[0][6].tone) == ("worse", "")
+    assert "p, uncorrected" in rest.columns
 
 
 def test_neighbours_in_the_palette_differ_in_colour_and_shape() -> None:

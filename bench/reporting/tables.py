@@ -22,13 +22,10 @@ from bench.reporting.wording import (
 from bench.schema import Contrast, Metric
 
 
-def contrasts(sheet: Sheet, *, within_groups: bool = False) -> Grid:
-    """Return the contrasts with the reference: of the whole set and the gaps, or within groups.
-
-    Those of the declared family come first.
-    """
-    found = [c for c in sheet.against.values() if (c.group not in ("", "gap")) == within_groups]
-    found.sort(key=lambda c: c.p_adjusted is None)
+def contrasts(sheet: Sheet, *, family: bool) -> Grid:
+    """Return the contrasts with the reference: the declared family's, or the uncorrected rest."""
+    found = [c for c in sheet.against.values() if (c.p_adjusted is not None) == family]
+    found.sort(key=lambda c: c.group not in ("", "gap"))
     rows = tuple(_contrast_row(c) for c in found)
     reasons = dict.fromkeys(c.undefined for c in found if c.undefined)
     columns = (
@@ -36,7 +33,7 @@ def contrasts(sheet: Sheet, *, within_groups: bool = False) -> Grid:
         "metric",
         "where",
         "difference",
-        "adjusted p",
+        "adjusted p" if family else "p, uncorrected",
         "detectable",
         "verdict",
     )
@@ -47,6 +44,7 @@ def _contrast_row(c: Contrast) -> tuple[Text, ...]:
     digits = decimals(c.low, c.high)
     p = c.p_adjusted if c.p_adjusted is not None else c.p_value
     mde = c.minimum_detectable_effect
+    shown = c.p_adjusted is not None and c.verdict in ("better", "worse")
     return (
         Text(plain(c.strategy), name=True),
         Text(metric_words(c.metric) + (f", after {c.posthoc}" if c.posthoc else "")),
@@ -56,9 +54,9 @@ def _contrast_row(c: Contrast) -> tuple[Text, ...]:
             interval(c.low, c.high),
             number=True,
         ),
-        Text(p_words(p) + ("" if c.p_adjusted is not None else "*" if p is not None else "")),
+        Text(p_words(p), number=True),
         Text(NOTHING if mde is None else fixed(mde, decimals(0, mde)), number=True),
-        Text(c.verdict, tone=c.verdict if c.verdict in ("better", "worse") else ""),
+        Text(c.verdict, tone=c.verdict if shown else ""),
     )
 
 
