@@ -1,7 +1,6 @@
 """Properties of every strategy that the scan finds, the template included."""
 
 import ast
-import gc
 import inspect
 import itertools
 import shutil
@@ -50,11 +49,8 @@ def silent(fraction: float, words: str) -> None:
 
 @pytest.fixture(scope="session", autouse=True)
 def _quick_collections():
-    """accelerate collects garbage before every training; a frozen heap makes that cheap."""
-    gc.collect()
-    gc.freeze()
-    yield
-    gc.unfreeze()
+    with _tiny.frozen_heap():
+        yield
 
 
 @pytest.fixture(scope="session")

@@ -2,7 +2,6 @@
 
 import itertools
 from dataclasses import replace
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -11,7 +10,7 @@ from torch import nn
 from torch.utils.data import DataLoader
 from transformers import AutoModelForSequenceClassification
 
-from bench import budget, device, loop
+from bench import device, loop
 from bench import train as training
 from bench.batches import BatchSampler, TrainingRows
 from bench.budget import Meter
@@ -29,6 +28,12 @@ CPU = device.choose("cpu", "fp32")
 
 def silent(fraction: float, words: str) -> None:
     """Report progress to nobody."""
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _quick_collections():
+    with _tiny.frozen_heap():
+        yield
 
 
 @pytest.fixture(scope="module")
@@ -60,8 +65,7 @@ def test_budget_binds_in_every_countable_currency(currency, amount, one_step, ta
 
 def test_budget_binds_in_seconds(task, tokens, monkeypatch):
     clock = itertools.count()
-    fake = SimpleNamespace(perf_counter=lambda: float(next(clock)))
-    monkeypatch.setattr(budget, "time", fake)
+    monkeypatch.setattr(Meter, "seconds", property(lambda meter: float(next(clock))))
     outcome = run(task, tokens, budget=("seconds", 50))
     assert outcome.ledger.seconds >= 50
     spent = [point.fraction for point in outcome.curve]
