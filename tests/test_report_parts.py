@@ -165,12 +165,8 @@ def test_contrasts_outside_the_family_are_told_apart() -> None:
     outside = contrast("weighted", "f1_macro", -0.02, "worse", p_adjusted=None)
     found = Results(measurements=results(FEW).measurements, contrasts=(outside, inside))
     family, rest = (contrasts(sheet_of(found), family=f) for f in (True, False))
-    assert [[row[i].text for i in (0, 4, 6)] for row in family.rows] == [
-        ["lora", "0.012", "worse"]
-    ]
-    assert [[row[i].text for i in (0, 4, 6)] for row in rest.rows] == [
-        ["weighted", "0.004", "worse"]
-    ]
+    said = [[row[i].text for grid in (family, rest) for row in grid.rows] for i in (0, 4, 6)]
+    assert said == [["lora", "weighted"], ["0.012", "0.004"], ["worse", "worse"]]
     assert (family.rows[0][6].tone, rest.rows[0][6].tone) == ("worse", "")
     assert "p, uncorrected" in rest.columns
 
