@@ -26,7 +26,14 @@ test: $(READY)
 	@$(BIN)/python -m tests.chromium
 	$(BIN)/pytest --numprocesses=2
 
-test-slow: $(READY)
+# axe-core checks the page's accessibility in a real browser.
+AXE := tests/browser/node_modules
+$(AXE): tests/browser/package.json
+	npm install --prefix tests/browser --no-package-lock --no-audit --no-fund --silent
+	touch $(AXE)
+
+test-slow: $(READY) $(AXE)
+	@$(BIN)/python -m tests.chromium
 	$(BIN)/pytest --numprocesses=2 -m 'slow and not gpu and not performance'
 
 check: $(READY)

@@ -9,7 +9,7 @@ from bench.facts import RunFacts, StrategyFacts
 from bench.measure import measure
 from bench.schema import AuditSettings, BadInputError, Evidence, Results
 
-AUDITS = ("accuracy", "calibration", "group_fairness")
+AUDITS = ("accuracy", "calibration", "group_fairness", "trade_off")
 
 
 @dataclass(frozen=True, kw_only=True)
