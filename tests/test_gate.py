@@ -32,8 +32,8 @@ from bench.plugins import load
 from bench.resample import Sample
 from bench.schema import AuditSettings, BadInputError, Metric
 from bench.suite import GateRule
+from tests import _evidence, _runs
 from tests import _models as models
-from tests import _runs
 
 SETTINGS = AuditSettings(replicates=200)
 DIRECTED = {n: m for n, (_, m) in rules.declared().items() if m.better != "neither"}
@@ -240,6 +240,27 @@ class TestEstimates:
             found = study.estimate("full", place)
             np.testing.assert_array_equal(found.values, measured[place].values)
             assert (found.n, found.family) == (measured[place].n, measured[place].family)
+
+    @pytest.mark.parametrize("classes", [2, 4])
+    def test_every_declared_metric_can_be_judged_or_is_refused_in_one_line(self, classes):
+        settings = AuditSettings(replicates=100, intersections=(("target", "source"),))
+        pair = [
+            of_evidence(_evidence.evidence(n=400, n_classes=classes, seed=k), "x", settings)
+            for k in (1, 2)
+        ]
+        judged, refused = [], []
+        for name in rules.declared():
+            bound = {"max_loss": 0.1} if name in DIRECTED else {"max_value": 1e9}
+            try:
+                found = gate(*pair, [GateRule(metric=name, **bound)])
+            except BadInputError as error:
+                assert "nothing is measured there" in str(error)
+                refused.append(name)
+                continue
+            assert [v for v in found.verdicts if v.metric == name]
+            judged.append(name)
+        assert {"accuracy", "equalized_odds_difference", "brier_score"} <= set(judged)
+        assert {"flops", "flip_rate"} <= set(refused)
 
     def test_what_one_strategy_lacks_is_inconclusive(self):
         run, baseline = sides()
