@@ -167,19 +167,21 @@ def contrasts(
         for key, found in paired.items()
     ]
     family = [i for i, (c, _) in enumerate(made) if _in_family(c)]
-    adjusted = dict(zip(family, holm([made[i][0].p_value for i in family]), strict=True))
+    adjusted = dict(zip(family, holm([made[i][1].p_value for i in family]), strict=True))
     return tuple(
         _judged(contrast._replace(p_adjusted=adjusted.get(i)), found)
         for i, (contrast, found) in enumerate(made)
     )
 
 
-def holm(p_values: Sequence[float | None]) -> list[float]:
+def holm(p_values: Sequence[float]) -> list[float]:
     """Return Holm's adjusted p values."""
+    if not p_values:
+        return []
     # imported here, for it takes half a second
     from statsmodels.stats.multitest import multipletests
 
-    return [float(p) for p in multipletests(p_values, method="holm")[1]] if p_values else []
+    return [float(p) for p in multipletests(p_values, method="holm")[1]]
 
 
 def _in_family(contrast: Contrast) -> bool:

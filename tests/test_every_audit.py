@@ -1,12 +1,14 @@
 """What every audit promises; a new file in bench/audits is tested here for free."""
 
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from bench import plugins
 from bench.measure import measure
+from bench.metrics_page import page
 from bench.schema import AuditSettings, Evidence, Ledger, Metric, Predictions
 from tests._evidence import evidence
 
@@ -214,3 +216,15 @@ class TestOddInput:
 
 
 SETTINGS_PLAIN = AuditSettings(replicates=20)
+
+
+def test_one_name_one_meaning():
+    meaning = {}
+    for audit in AUDITS:
+        for name, metric in metrics(audit).items():
+            assert meaning.setdefault(name, metric) == metric, name
+
+
+def test_the_page_of_metrics_is_current():
+    written = Path(__file__).parents[1] / "docs" / "metrics.md"
+    assert written.read_text() == page(), "run: python -m bench.metrics_page > docs/metrics.md"

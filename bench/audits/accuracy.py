@@ -47,6 +47,19 @@ METRICS = {
         definition="Binary: mean over positives of the precision at their p1.",
     ),
 }
+DEVIATIONS = {
+    "matthews_corrcoef": (
+        "scikit-learn: 0 where one class alone is labelled or predicted. There is no correlation "
+        "with a constant: undefined."
+    ),
+    "balanced_accuracy": (
+        "scikit-learn warns when a class is predicted but never labelled; the number is the same."
+    ),
+    "roc_auc": (
+        "Draws are linear in the influence of each example (DeLong), not areas computed anew: the "
+        "same spread at a fraction of the cost."
+    ),
+}
 FAMILY: dict[str, Family] = {
     "accuracy": "rate",
     "balanced_accuracy": "rate",

@@ -134,6 +134,30 @@ METRICS: dict[str, Metric] = {
     "positive_calibration_error": POSITIVE_CALIBRATION_ERROR,
     "calibration_in_the_large": CALIBRATION_IN_THE_LARGE,
 }
+_ZERO = "fairlearn counts an undefined rate as 0, so a group without such examples makes a gap."
+_ABSENT = f"{_ZERO} A rate of nobody is no rate: the group is left out, and listed as left out."
+DEVIATIONS = {
+    "equal_opportunity_difference": _ABSENT,
+    "equalized_odds_difference": _ABSENT,
+    "equalized_odds_ratio": f"{_ABSENT} 0 / 0 is undefined.",
+    "predictive_parity_difference": (
+        "Not in fairlearn; scikit-learn's precision of a group where nobody is selected is 0. "
+        "There it is undefined and the group is left out."
+    ),
+    "demographic_parity_difference": (
+        "fairlearn accepts three classes silently and counts label 1 as selected; here each class "
+        "is held against the rest and the worst one is the gap."
+    ),
+    "demographic_parity_ratio": "As the difference; undefined where no group is selected.",
+    "worst_group_accuracy": "Groups under min_group_size are left out: 3 of 4 is no worst group.",
+    "calibration_difference": (
+        "Groups' errors are biased up, small groups' most; its interval allows for that."
+    ),
+    "bias_auc": (
+        "The competition adds a quarter of the overall area; here it is the mean of the three "
+        "generalised means alone, so that it speaks of groups only."
+    ),
+}
 GAPS: tuple[tuple[str, Family, tuple[str, ...]], ...] = (
     ("demographic_parity_difference", "gap", ("selection_rate",)),
     ("demographic_parity_ratio", "ratio", ("selection_rate",)),
