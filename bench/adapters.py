@@ -1,6 +1,8 @@
 """Adapters from peft, put on a classifier the same way by every strategy that uses them."""
 
+import copy
 import warnings
+from pathlib import Path
 
 from peft import PeftConfig, get_peft_model
 from torch import nn
@@ -22,6 +24,20 @@ def attach(model: nn.Module, config: PeftConfig) -> nn.Module:
     with warnings.catch_warnings():  # peft 0.21 asks a model by a name that transformers 5 renamed
         warnings.filterwarnings("ignore", "`is_gradient_checkpointing` is deprecated")
         adapted: nn.Module = get_peft_model(model, config)
+    return adapted
+
+
+def save_merged(adapted: nn.Module) -> nn.Module:
+    """Have a model saved whole, its adapters merged.
+
+    PiSSA and its like change the frozen weights too when they begin, so their adapters alone fit
+    no other weights; peft's own conversion fails beside modules that are trained in full.
+    """
+
+    def save(folder: Path) -> None:
+        copy.deepcopy(adapted).merge_and_unload().save_pretrained(folder)  # type: ignore[operator]
+
+    adapted.save_pretrained = save  # type: ignore[assignment]
     return adapted
 
 

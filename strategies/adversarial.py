@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import dataclass
+from itertools import combinations
 from typing import Annotated, Any, Literal
 
 import torch
@@ -19,7 +20,8 @@ class Adversarial(Strategy):
         "Ganin & Lempitsky (2015), Unsupervised domain adaptation by backpropagation, ICML: "
         "gradient reversal with its ramp. The adversary sees the label as in Zhang, Lemoine & "
         "Mitchell (2018), AIES, but hidden vectors instead of the prediction, and gradients are "
-        "not projected"
+        "not projected. Several diverse adversaries: Han, Baldwin & Cohn (2021), EACL, overlaps "
+        "as means over pairs and examples"
     )
     needs_groups_in = frozenset({"train"})
 
@@ -29,6 +31,10 @@ class Adversarial(Strategy):
     """equalized_odds: the adversary also sees the label, so only what it does not tell counts."""
     width: Annotated[int, Field(ge=1)] = 256
     """Hidden units of the adversary."""
+    ensemble: Annotated[int, Field(ge=1)] = 1
+    """Adversaries, whose hidden units are kept from saying the same."""
+    diversity: Annotated[float, Field(ge=0)] = 1.0
+    """Of the overlap between adversaries, where there are several."""
     adversary_learning_rate_factor: Annotated[float, Field(gt=0)] = 1.0
     """The adversary's learning rate, relative to the model's."""
 
@@ -42,10 +48,14 @@ class _AdversarialLoss(Objective):
         self.strength = options.strength
         self.learning_rate_factor = options.adversary_learning_rate_factor
         self.shown_classes = train.n_classes if options.target == "equalized_odds" else 0
-        self.adversary = nn.Sequential(
-            nn.Linear(hidden_size + self.shown_classes, options.width),
-            nn.ReLU(),
-            nn.Linear(options.width, train.n_groups),
+        self.diversity = options.diversity
+        seen = hidden_size + self.shown_classes
+        self.readers = nn.ModuleList(
+            nn.Sequential(nn.Linear(seen, options.width), nn.ReLU())
+            for _ in range(options.ensemble)
+        )
+        self.guesses = nn.ModuleList(
+            nn.Linear(options.width, train.n_groups) for _ in range(options.ensemble)
         )
 
     def forward(self, output: Output, batch: Batch) -> Tensor:
@@ -53,8 +63,12 @@ class _AdversarialLoss(Objective):
         seen = _ReverseGradient.apply(output.hidden, self.strength * ramp)
         if self.shown_classes:
             seen = torch.cat([seen, F.one_hot(batch.label, self.shown_classes)], dim=1)
-        task_loss = super().forward(output, batch)
-        return task_loss + F.cross_entropy(self.adversary(seen), batch.group)
+        read = [reader(seen) for reader in self.readers]
+        guesses = (guess(units) for guess, units in zip(self.guesses, read, strict=True))
+        losses = [F.cross_entropy(guess, batch.group) for guess in guesses]
+        overlaps = [(a.T @ b).square().sum() / len(a) ** 2 for a, b in combinations(read, 2)]
+        loss = super().forward(output, batch) + torch.stack(losses).mean()
+        return loss + self.diversity * torch.stack(overlaps).mean() if overlaps else loss
 
 
 class _ReverseGradient(torch.autograd.Function):

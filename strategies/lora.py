@@ -28,7 +28,7 @@ class Lora(Strategy):
     modules_to_save: tuple[str, ...] = ()
     """Modules trained in full; empty: the pooler and the head, as far as the model has them."""
     init: Literal["lora", "pissa"] = "lora"
-    """PiSSA starts from the principal singular vectors (Meng et al. 2024, NeurIPS)."""
+    """PiSSA starts from principal singular vectors (Meng et al. 2024); kept merged."""
     use_dora: bool = False
     """Learn magnitudes apart from directions (Liu et al. 2024, DoRA, ICML)."""
     use_rslora: bool = False
@@ -37,7 +37,7 @@ class Lora(Strategy):
     def adapt(self, model: nn.Module) -> nn.Module:
         from peft import LoraConfig
 
-        from bench.adapters import attach, attention_inputs, head_modules
+        from bench.adapters import attach, attention_inputs, head_modules, save_merged
 
         config = LoraConfig(
             task_type="SEQ_CLS",
@@ -50,4 +50,5 @@ class Lora(Strategy):
             use_dora=self.use_dora,
             use_rslora=self.use_rslora,
         )
-        return attach(model, config)
+        adapted = attach(model, config)
+        return save_merged(adapted) if self.init == "pissa" else adapted

@@ -271,6 +271,53 @@ def test_with_lora_it_trains_to_the_end(name, task, tokens, outcome):
     assert ledger.trainable_parameters < outcome("full").ledger.trainable_parameters
 
 
+VARIANTS = [
+    ("lora", {"use_dora": True}),
+    ("lora", {"use_rslora": True}),
+    ("lora", {"init": "pissa"}),
+    ("lora", {"target_modules": "all-linear"}),
+    ("lora", {"target_modules": ("query", "dense"), "modules_to_save": ("classifier",)}),
+    ("peft", {"method": "VERA"}),
+    ("peft", {"method": "OFT", "config": {"oft_block_size": 8}}),
+    ("peft", {"method": "LOHA", "config": {"r": 4}}),
+    ("adversarial", {"ensemble": 3}),
+    ("adversarial", {"target": "demographic_parity"}),
+    ("erase", {"target": "demographic_parity"}),
+]
+
+
+@pytest.mark.parametrize(("name", "options"), VARIANTS)
+def test_options_keep_the_promises(name, options, task, tokens, tmp_path):
+    """Budget, FLOPs and saved model, with options that change what is computed."""
+    of = cell(name, options=options, budget=("flops", BUDGET))
+    learner, pace = learn(of, task, tokens, CPU, silent)[:2]
+    assert pace.meter.flops >= BUDGET
+    learner.train()
+    for data in batches(task, tokens):
+        rows, length = data["inputs"]["input_ids"].shape
+        counted = flops.count(lambda *_, d=data: loss_of(learner, d).backward(), rows, length)
+        assert pace.cost(rows, length) == pytest.approx(counted, rel=0.02)
+    models.save(learner.classifier.model, of.model, tmp_path)
+    data = batches(task, tokens)[0]["inputs"]
+    with torch.inference_mode():
+        expected = learner.eval().classifier(data).logits
+        found = _loaded(tmp_path, of)(**data).logits
+    torch.testing.assert_close(found, expected, rtol=0, atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"method": "NONSENSE"}, "none that changes weights"),
+        ({"method": "PROMPT_TUNING"}, "none that changes weights"),
+        ({"method": "IA3", "config": {"rank": 3}}, "config.rank: IA3 has no such field"),
+    ],
+)
+def test_peft_refuses_what_it_cannot_do(options, words, task, tokens):
+    with pytest.raises(BadInputError, match=words):
+        build(cell("peft", options=options), task, tokens.pad, CPU)
+
+
 def test_a_copy_of_the_template_runs_from_a_suite(task, tokens, tmp_path):
     """One new file in a folder that the suite names, and no other edit."""
     (tmp_path / "mine").mkdir()
