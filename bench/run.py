@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from rich.console import Console
 
@@ -13,7 +14,7 @@ from bench.launch.local import Launcher
 from bench.launch.slots import Slots
 from bench.plan import Cell
 from bench.progress import Watch
-from bench.schema import BadInputError, Predictions
+from bench.schema import BadInputError, Predictions, Task
 from bench.suite import Suite
 from bench.worker import Job
 
@@ -64,8 +65,10 @@ def facts_of(prepared: prepare.Prepared, text: str, command: str) -> RunFacts:
     suite = prepared.suite
     cells = [CellFacts(id=c.id, strategy=c.label, seed=c.seed) for c in prepared.cells]
     first = {cell.label: cell for cell in reversed(prepared.cells)}
-    strategies = [_strategy_facts(first[label]) for label in suite.strategies]
-    strategies += [StrategyFacts(label=y, use=y, yardstick=True) for y in suite.yardsticks]
+    strategies = [
+        _strategy_facts(first[label], choice.options) for label, choice in suite.strategies.items()
+    ]
+    strategies += [_yardstick_facts(name, prepared.task) for name in suite.yardsticks]
     return RunFacts(
         suite=suite.name,
         task=prepared.cells[0].task,
@@ -89,18 +92,23 @@ def facts_of(prepared: prepare.Prepared, text: str, command: str) -> RunFacts:
     )
 
 
-def _strategy_facts(cell: Cell) -> StrategyFacts:
+def _strategy_facts(cell: Cell, options: Mapping[str, Any]) -> StrategyFacts:
     strategy = cell.strategy()
     parts = compose.parts_of(strategy)
-    options = [f"{k} = {v}" for part in cell.options.values() for k, v in part.items()]
     return StrategyFacts(
         label=cell.label,
         use=cell.use,
-        options=", ".join(options),
+        options=", ".join(f"{name} = {value}" for name, value in options.items()),
         choices=compose.claims(strategy),
         needs_groups_in=compose.groups_needed(strategy),
         reference="; ".join(part.reference for part in parts),
     )
+
+
+def _yardstick_facts(name: str, task: Task) -> StrategyFacts:
+    reads = name in yardsticks.READ_GROUPS and bool(task.groups)
+    where = frozenset({"train", "inference"} if reads else ())
+    return StrategyFacts(label=name, use=name, yardstick=True, needs_groups_in=where)
 
 
 def train_missing(jobs: Sequence[Job], run: Path, *, slots: Slots, console: Console) -> int:

@@ -55,6 +55,8 @@ def tfidf(task: Task) -> tuple[Predictions, Predictions]:
 
 
 YARDSTICKS: Mapping[str, Yardstick] = {"majority": majority, "tfidf": tfidf}
+READ_GROUPS = frozenset({"majority"})
+"""Those that are told the group of every text."""
 
 
 def _features(task: Task) -> Any:
