@@ -78,7 +78,6 @@ def _arguments(machine: Machine, recipe: Recipe, scratch: str) -> TrainingArgume
         lr_scheduler_type="constant",  # the pace sets the rate of every step
         seed=recipe.seed,
         use_cpu=not machine.is_cuda,
-        tf32=machine.is_cuda or None,
         accelerator_config={"non_blocking": machine.is_cuda},
         disable_tqdm=True,
         report_to="none",

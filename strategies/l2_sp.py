@@ -34,7 +34,8 @@ class L2SP(Strategy):
                 if name.startswith(new):
                     total = total + self.head_strength / 2 * p.square().sum()
                 else:
-                    distance = p - start[name].to(p.device)
+                    start[name] = start[name].to(p.device)  # once: then it is there
+                    distance = p - start[name]
                     total = total + self.strength / 2 * distance.square().sum()
             return total
 
