@@ -22,9 +22,13 @@ class Meter:
     steps: int = 0
     started: float = field(default_factory=time.perf_counter)
 
+    def start(self) -> None:
+        """Start the clock: what was needed to set up is nobody's cost."""
+        self.started = time.perf_counter()
+
     @property
     def seconds(self) -> float:
-        """Wall-clock time since the meter was made."""
+        """Wall-clock time since the clock was started."""
         return time.perf_counter() - self.started
 
     @property

@@ -42,6 +42,12 @@ class Pace(TrainerCallback):
         self.meter.charge(rows=rows, length=length, tokens=inputs["tokens"], cost=self.cost)
         self._loss = self._loss + loss.detach()
 
+    def on_train_begin(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
+    ) -> None:
+        """Start the clock, now that everything is in place."""
+        self.meter.start()
+
     def on_step_begin(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
     ) -> None:
