@@ -1,6 +1,7 @@
 """Calibration bins: what was said against what happened, summed by bin."""
 
 import numpy as np
+from scipy.special import ndtr
 
 from bench.grouping import Grouping
 from bench.rates import ratio
@@ -61,21 +62,25 @@ def expected_error(sums: Array) -> Array:
     return ratio(np.abs(sums[:, :, 0]).sum(axis=1), sums[:, :, 2].sum(axis=1))
 
 
-def most_bias(grouping: Grouping, bins: Array, said: Array, happened: Array) -> Array:
-    """Return the expected error of each group (n_groups,) if what was said were true.
+def bin_bias(grouping: Grouping, bins: Array, said: Array, happened: Array) -> Array:
+    """Return the bias of each group's error that a bootstrap would see (n_groups,).
 
-    A bin's residual is then about normal with variance Σ said (1 − said), whose mean absolute
-    value is √(2/π) standard deviations; the variance is at least that of what happened.
+    Σ over bins of E|residual + noise| − |residual|, noise normal with the larger of two variances:
+    Σ said (1 − said), and that of what happened. Unlike the bootstrap's own, it does not vanish in
+    a bin of one example.
     """
     shape = (grouping.size, BINS)
     index = grouping.code * BINS + bins
-    count, hits, stated = (
+    count, hits, residual, stated = (
         np.bincount(index, column, shape[0] * BINS).reshape(shape)
-        for column in (np.ones(len(said)), happened, said * (1 - said))
+        for column in (np.ones(len(said)), happened, said - happened, said * (1 - said))
     )
     share = (hits + 1) / (count + 2)
-    deviation = np.sqrt(2 / np.pi * np.maximum(stated, count * share * (1 - share)))
-    return ratio(deviation.sum(axis=1), count.sum(axis=1))
+    deviation = np.sqrt(np.maximum(stated, count * share * (1 - share)))
+    distance = ratio(residual, deviation)
+    density = np.exp(-(distance**2) / 2) * np.sqrt(2 / np.pi)
+    seen = deviation * (density + distance * (1 - 2 * ndtr(-distance))) - np.abs(residual)
+    return ratio(np.where(count > 0, seen, 0).sum(axis=1), count.sum(axis=1))
 
 
 def in_the_large(sums: Array) -> Array:

@@ -19,7 +19,7 @@ class GroupRate:
     values: Array  # (n_kinds, n_groups, n_seeds, 1 + replicates)
     n: Array  # (n_kinds, n_groups) examples each rests on
     floor: Array | None = None  # (n_kinds, n_groups, n_seeds, replicates): without disparity
-    most_bias: Array | None = None  # (n_groups, n_seeds), of an error
+    bin_bias: Array | None = None  # (n_groups, n_seeds), of an error
     family: Family = "rate"
     missing: str = "no such examples"
     """Why a group's rate is undefined."""
@@ -38,7 +38,7 @@ class GroupRate:
             values=self.values[kind, group],
             n=int(self.n[kind, group]),
             family=self.family,
-            most_bias=None if self.most_bias is None else self.most_bias[group],
+            bin_bias=None if self.bin_bias is None else self.bin_bias[group],
             undefined=self.missing,
         )
 

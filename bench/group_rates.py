@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from bench.binning import binned, equal_width, expected_error, most_bias, residuals
+from bench.binning import bin_bias, binned, equal_width, expected_error, residuals
 from bench.gaps import GroupRate
 from bench.grouping import Grouping
 from bench.rates import (
@@ -65,7 +65,7 @@ def calibration_errors(
             (grouping, equal_width(p[:, c]), p[:, c], sample.label == c) for p in probabilities
         ]
         tables = [binned(*row) for row in rows]
-        biases.append([most_bias(*row) for row in rows])
+        biases.append([bin_bias(*row) for row in rows])
         values.append(_over_seeds(sample, grouping, tables, lambda s: expected_error(s)[None]))
         if len(grouping.names) > 1:
             floors.append(_error_floors(sample, grouping, [residuals(*row) for row in rows]))
@@ -75,7 +75,7 @@ def calibration_errors(
         values=np.mean(values, axis=0),
         floor=np.mean(floors, axis=0) if floors else None,
         n=size[None],
-        most_bias=np.mean(biases, axis=0).T,
+        bin_bias=np.mean(biases, axis=0).T,
         family="error",
     )
 

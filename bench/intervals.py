@@ -41,8 +41,8 @@ class Estimate:
     n: int
     """Examples that it rests on: a rate's denominator."""
     family: Family = "mean"
-    most_bias: Array | None = None  # (n_seeds,)
-    """Of an error: how far sampling alone lifts it where nothing is wrong."""
+    bin_bias: Array | None = None  # (n_seeds,)
+    """Of a binned error: its bias as a bootstrap would see it, were no bin too small."""
     parts: tuple[tuple["Estimate", ...], ...] = ()
     """What a gap, ratio or worst rate is made of: kinds of rate by groups."""
     floor: Array | None = None  # (n_seeds, replicates): without disparity
@@ -68,7 +68,7 @@ class Estimate:
             self,
             values=self.values[one],
             floor=None if self.floor is None else self.floor[one],
-            most_bias=None if self.most_bias is None else self.most_bias[one],
+            bin_bias=None if self.bin_bias is None else self.bin_bias[one],
             parts=tuple(tuple(p.of_seed(index) for p in kind) for kind in self.parts),
         )
 
@@ -223,13 +223,13 @@ def upward_bias(estimate: Estimate) -> float:
     """Return the most that an error can be biased up; 0 for other families.
 
     Where the true deviations are 0, the bootstrap, which adds its noise to that of the sample,
-    sees only √2 − 1 of the bias: so 1 + √2 times what it sees. In bins of few examples it sees
-    none; there what sampling alone makes of calibrated probabilities (`most_bias`) is larger.
+    sees only √2 − 1 of the bias: so 1 + √2 times what it sees; elsewhere that is more than enough.
+    In bins of few examples it sees too little; there `bin_bias` is the larger.
     """
     if estimate.family != "error":
         return 0.0
-    known = 0.0 if estimate.most_bias is None else float(estimate.most_bias.mean())
-    return max((1 + 2**0.5) * bias(estimate), known, 0.0)
+    by_bins = 0.0 if estimate.bin_bias is None else float(estimate.bin_bias.mean())
+    return (1 + 2**0.5) * max(bias(estimate), by_bins, 0.0)
 
 
 def _worst(estimate: Estimate) -> tuple[float, float, float]:

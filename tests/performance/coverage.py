@@ -50,7 +50,8 @@ METRICS = (
 TESTED = (*METRICS[:6], "equalized_odds_difference", "worst_group_accuracy")
 
 
-PARTS = ("intervals", "floors", "errors", "power")
+CALIBRATION = tuple(m for m in METRICS if "calibration" in m)
+PARTS = ("intervals", "calibration", "floors", "errors", "power")
 
 
 @dataclass(frozen=True)
@@ -111,10 +112,12 @@ def estimated(evidence: Evidence, sample: Sample) -> dict[Key, Estimate]:
     return {e.key: e for audit in audits for e in audit.estimates(evidence, sample)}
 
 
-def intervals(setting: Setting, studies: int, replicates: int) -> dict[str, list[float]]:
+def intervals(
+    setting: Setting, studies: int, replicates: int, metrics: Sequence[str]
+) -> dict[str, list[float]]:
     """Return metric -> [coverage of estimand A, of B, mean width]."""
     rng = np.random.default_rng(7)
-    chosen = AuditSettings(replicates=replicates, only=METRICS, min_group_size=20)
+    chosen = AuditSettings(replicates=replicates, only=tuple(metrics), min_group_size=20)
     population, smallest = setting.population, f"g{len(setting.population.share) - 1}"
     expected = _means(population.truth(population.train(400, rng)))
     systematic = population.of_mean_rates(population.train(4000, rng))
@@ -126,7 +129,11 @@ def intervals(setting: Setting, studies: int, replicates: int) -> dict[str, list
         evidence = population.evidence(population.texts(setting.n, rng), models, rng)
         for key, estimate in estimated(evidence, Unfloored([evidence], chosen)).items():
             metric, _, group, *_ = key
-            if (metric, group) in expected and group in ("", "gap", smallest):
+            if (
+                metric in metrics
+                and (metric, group) in expected
+                and group in ("", "gap", smallest)
+            ):
                 low, high, _ = interval(estimate, BOUNDS[metric])
                 about = [expected[metric, group], systematic.get((metric, group))]
                 both = [low <= about[0] <= high, about[1] is None or low <= about[1] <= high]
@@ -213,7 +220,7 @@ def _compared(
         for i, b in enumerate((0.0, *better))
     ]
     chosen = AuditSettings(replicates=replicates, only=tuple(metrics), min_group_size=20)
-    sample = Sample(evidence, chosen)
+    sample = Unfloored(evidence, chosen)
     sides = [
         {
             key: side(estimate, e.seeds)
@@ -242,10 +249,18 @@ def simulate(part: str, setting: Setting, out: Path, design: tuple[int, int]) ->
     if file.exists():
         return
     started = time.process_time()
-    more = []
+    more = [[m for m in METRICS if m not in CALIBRATION]] if part == "intervals" else []
+    if part == "calibration":
+        more = [CALIBRATION]
     if part == "power":
         more = [json.loads((out / f"errors {setting.name}.json").read_text())["found"]]
-    by_name = {"intervals": intervals, "floors": floors, "errors": errors, "power": power}
+    by_name = {
+        "intervals": intervals,
+        "calibration": intervals,
+        "floors": floors,
+        "errors": errors,
+        "power": power,
+    }
     found = by_name[part](setting, *design, *more)
     record = {"studies": design[0], "replicates": design[1], "found": found}
     file.write_text(json.dumps(record, indent=1))
@@ -263,5 +278,5 @@ if __name__ == "__main__":
     every = settings()
     plain = [s for s in every if "K=3 gap=0.00" in s.name or "RedditBias" in s.name]
     for part in chosen.parts:
-        for setting in every if part == "intervals" else plain:
+        for setting in every if part in PARTS[:2] else plain:
             simulate(part, setting, chosen.out, (chosen.studies, chosen.replicates))
