@@ -290,7 +290,9 @@ def test_lowers_the_equalized_odds_gap(use, outcomes):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("use", ["weighted", "balanced", "subsampled", "group_dro"])
+@pytest.mark.parametrize(
+    "use", ["weighted", "balanced", "subsampled", "group_dro", "last_layer_retraining"]
+)
 def test_raises_worst_cell_accuracy(use, outcomes):
     assert lowered(worst_cell_error, outcomes(use), outcomes("full"))
 
