@@ -17,8 +17,8 @@ from bench.strategy import Strategy
 class LastLayerRetraining(Strategy):
     reference = (
         "Kirichenko, Izmailov & Wilson (2023), Last layer re-training is sufficient for "
-        "robustness to spurious correlations, ICLR (DFR): on validation, as there, but with an L2 penalty "
-        "that is not tuned, and probabilities averaged instead of weights"
+        "robustness to spurious correlations, ICLR (DFR): on validation, as there, but with an "
+        "L2 penalty that is not tuned, and probabilities averaged instead of weights"
     )
     needs_groups_in = frozenset({"train"})
 
