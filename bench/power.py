@@ -11,6 +11,7 @@ from typing import NamedTuple
 import numpy as np
 from rich.table import Table
 from rich.text import Text
+from scipy.special import chdtri
 
 from bench import baseline
 from bench.gate import rules_for
@@ -21,12 +22,13 @@ from bench.gating.paired import Pair, Study
 from bench.gating.rules import Place
 from bench.gating.snapshot import Snapshot, of_run
 from bench.intervals import Estimate
-from bench.schema import BadInputError
+from bench.schema import Array, BadInputError
 from bench.suite import GateRule
 
 SHOWN = (0.5, 0.8, 0.95)
-CURVE = 9
-"""Points of a curve, from no loss to twice the detectable one."""
+FINE, STEP = 161, 8
+"""Losses that are tried, and which of them a curve keeps."""
+_SHARES = (np.arange(15) + 0.5) / 15
 
 
 class Power(NamedTuple):
@@ -103,20 +105,39 @@ def _judged(
 def _power(rule: GateRule, strategy: str, estimate: Estimate, family: int) -> Power:
     noise, tolerance = noise_of_runs(estimate), rule.max_loss or 0.0
     level = (1 - rule.confidence) / family
-    least = smallest(noise, tolerance, level, WANTED)
-    losses = np.linspace(0, 2 * least, CURVE)
-    chances = chance(noise, losses, tolerance, level)
+    losses = np.linspace(0, 4 * smallest(noise, tolerance, level, SHOWN[-1]), FINE)
+    chances = claimed(noise, losses, tolerance, level)
+    least = [float(losses[np.searchsorted(chances, c).clip(max=FINE - 1)]) for c in SHOWN]
     return Power(
         strategy=strategy,
         place=Place(*estimate.key),
         max_loss=tolerance,
-        detectable_loss=least,
-        curve=tuple((float(x), float(y)) for x, y in zip(losses, chances, strict=True)),
+        detectable_loss=least[SHOWN.index(WANTED)],
+        curve=tuple(zip(losses[::STEP].tolist(), chances[::STEP].tolist(), strict=True)),
         n=estimate.n,
         seeds=len(estimate.theta),
-        losses=tuple(smallest(noise, tolerance, level, c) for c in SHOWN),
+        losses=tuple(least),
         cautious=len(estimate.theta) == 1,
     )
+
+
+def claimed(noise: Noise, losses: Array, tolerance: float, level: float) -> Array:
+    """Return the chance of each loss, as it would be on average over baselines.
+
+    Few seeds know their variance badly, and the chance is no linear function of it: its bootstrap
+    bias, over the χ² of the variance, is taken off.
+    """
+    seeds = noise.sides[0]
+    plain = chance(noise, losses, tolerance, level)
+    if seeds.variance == 0:
+        return plain
+    factors = chdtri(seeds.df, 1 - _SHARES) / seeds.df
+    drawn = [
+        chance(noise._replace(sides=(side, side)), losses, tolerance, level)
+        for side in (seeds._replace(variance=seeds.variance * f) for f in factors)
+    ]
+    corrected = (2 * plain - np.mean(drawn, axis=0)).clip(0, 1)
+    return np.asarray(np.maximum.accumulate(corrected))
 
 
 def noise_of_runs(estimate: Estimate) -> Noise:

@@ -9,14 +9,14 @@ from bench.schema import Array
 
 WANTED = 0.8
 """Chance at which a loss counts as detectable."""
-_SHARES = (np.arange(200) + 0.5) / 200
+_SHARES = (np.arange(20) + 0.5) / 20
 
 
 def chance(noise: Noise, loss: float | Array, tolerance: float, level: float) -> Array:
     """Return the chance that a true loss fails: significant at `level` and beyond `tolerance`.
 
-    The estimated loss is normal about the true one; the error that the test estimates varies with
-    the χ² of the seeds, over whose quantiles the chance is averaged.
+    The estimated loss is normal about the true one; the error and the degrees of freedom that the
+    test estimates vary with the χ² of each side's seeds, over whose quantiles it is averaged.
 
     Parameters
     ----------
@@ -39,21 +39,18 @@ def _beyond(bar: Array, total: float, loss: Array) -> Array:
 
 
 def _bar(noise: Noise, tolerance: float, level: float) -> Array:
-    """Return what an estimated loss must exceed, for each quantile of the seeds' χ²."""
+    """Return what an estimated loss must exceed, for quantiles of each side's χ²."""
     return np.asarray(np.maximum(_critical(noise, level), tolerance))
 
 
 def _critical(noise: Noise, level: float) -> Array:
-    """Return the loss that is significant, for each quantile of the seeds' χ²."""
-    parts = np.array([s.variance / s.number for s in noise.sides])
-    doubt = sum(part**2 / s.df for part, s in zip(parts, noise.sides, strict=True))
-    seeds = parts.sum()
-    if seeds == 0:
-        return np.full(len(_SHARES), np.sqrt(noise.examples) * stdtrit(MANY, 1 - level))
-    df = seeds**2 / doubt
-    seen = seeds * chdtri(df, 1 - _SHARES) / df
-    square = noise.examples + seen
-    df_total = np.clip(square**2 / (seen**2 / df + noise.examples**2 / MANY), 1, MANY)
+    """Return the loss that is significant, for quantiles of each side's χ²."""
+    first, second = (s.variance / s.number * chdtri(s.df, 1 - _SHARES) / s.df for s in noise.sides)
+    seen = np.stack(np.meshgrid(first, second)).reshape(2, -1)
+    df = np.array([s.df for s in noise.sides])[:, None]
+    square = noise.examples + seen.sum(axis=0)
+    doubt = (seen**2 / df).sum(axis=0) + noise.examples**2 / MANY
+    df_total = np.clip(square**2 / np.maximum(doubt, 1e-300), 1, MANY)
     return np.asarray(np.sqrt(square) * stdtrit(df_total, 1 - level))
 
 
