@@ -116,7 +116,7 @@ def check(strategy: Strategy, task: Task, attribute: str, *, where: str) -> None
         group = task.groups[attribute]
         known = set(group[task.split == "validation"])
         if missing := set(group[task.split == "test"]) - known:
-            raise BadInputError(f"{where}: validation has no {attribute} {min(missing)!r}")
+            raise BadInputError(f"{where}: validation has no {attribute} {str(min(missing))!r}")
 
 
 def find(name: str, folders: Iterable[Path] = ()) -> type[Strategy]:
@@ -188,7 +188,7 @@ def _with_options(kind: type[Strategy], options: Any, where: str) -> Strategy:
     """Return the strategy with its options, typed strictly so that a typo is refused."""
     types = get_type_hints(kind, include_extras=True)
     known = {f.name: (types[f.name], _default(f)) for f in fields(kind)}
-    strict = ConfigDict(extra="forbid", strict=True)
+    strict = ConfigDict(extra="forbid", strict=True, validate_default=True)
     try:
         record = create_model(kind.__name__, __config__=strict, **known)  # type: ignore[call-overload]
         return kind(**dict(record.model_validate(options)))

@@ -44,7 +44,7 @@ def decide(
         predict_method="predict",
     )
     if missing := set(column) - set(known):
-        raise BadInputError(f"{constraint}_threshold: validation has no group {min(missing)!r}")
+        raise BadInputError(f"{constraint}_threshold: validation has no group {str(min(missing))!r}")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # fairlearn cannot see that the scores are fitted
         try:
