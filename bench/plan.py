@@ -10,6 +10,7 @@ from typing import Any
 
 import bench
 from bench import compose
+from bench.schema import BadInputError
 from bench.strategy import Strategy
 from bench.suite import Budget, ModelChoice, Suite, Training
 
@@ -59,7 +60,18 @@ class Cell:
         return plain | records
 
     def strategy(self) -> Strategy:
-        """Return the strategy, or composition, that this cell trains."""
+        """Return the strategy, or composition, that this cell trains.
+
+        Raises
+        ------
+        BadInputError
+            A strategy's file is no longer the one that was planned.
+        """
+        names = self.use.split("+")
+        if tuple(compose.source(name, self.strategy_path) for name in names) != self.sources:
+            raise BadInputError(
+                f"{self.use}: its file changed since the run was planned; run again"
+            )
         options = self.options if "+" in self.use else self.options[self.use]
         return compose.compose(compose.build(self.use, options, self.strategy_path))
 
