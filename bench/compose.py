@@ -114,9 +114,11 @@ def check(strategy: Strategy, task: Task, attribute: str, *, where: str) -> None
         raise BadInputError(f"{where}: needs groups; task {task.name!r} has none")
     if "inference" in needed:
         group = task.groups[attribute]
-        known = set(group[task.split == "validation"])
-        if missing := set(group[task.split == "test"]) - known:
-            raise BadInputError(f"{where}: validation has no {attribute} {str(min(missing))!r}")
+        known, asked = (
+            {str(g) for g in group[task.split == split]} for split in ("validation", "test")
+        )
+        if missing := sorted(asked - known):
+            raise BadInputError(f"{where}: validation has no {attribute} {missing[0]!r}")
 
 
 def find(name: str, folders: Iterable[Path] = ()) -> type[Strategy]:

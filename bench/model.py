@@ -186,7 +186,8 @@ class Classifier(nn.Module):
             raise RuntimeError("the strategy's adapt() replaced the classification head")
         hidden = self._read.pop()
         if hidden.dim() == _TOKEN_LEVEL:
-            hidden = hidden[torch.arange(len(hidden)), _last_token(inputs["input_ids"], self.pad)]
+            last = _last_token(inputs["input_ids"], self.pad)
+            hidden = hidden[torch.arange(len(hidden), device=last.device), last]
         return Output(logits.float(), hidden.float())
 
 

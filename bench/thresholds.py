@@ -43,8 +43,8 @@ def decide(
         prefit=True,
         predict_method="predict",
     )
-    if missing := set(column) - set(known):
-        raise BadInputError(f"{constraint}_threshold: validation has no group {str(min(missing))!r}")
+    if missing := sorted({str(g) for g in column} - {str(g) for g in known}):
+        raise BadInputError(f"{constraint}_threshold: validation has no group {missing[0]!r}")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # fairlearn cannot see that the scores are fitted
         try:
