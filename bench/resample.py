@@ -7,13 +7,14 @@ draw of them, `Sample.permuted` for draws without disparity. Memory is bounded w
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import cached_property
 from typing import NamedTuple
 
 import numpy as np
 
 from bench.grouping import Grouping, everyone, groupings
 from bench.schema import Array, AuditSettings, BadInputError, Evidence, Predictions
-from bench.units import CHUNK, ROWS, count_units, patterns, row_units
+from bench.units import CHUNK, ROWS, Units, count_units, patterns, row_units
 
 BINARY = 2
 """Number of classes of a binary task; classes[1] is the positive one."""
@@ -76,14 +77,23 @@ class Sample:
         _check_same_examples(evidence)
         self.everyone = everyone(self.n)
         self.groupings, self.left_out = groupings(first.groups, settings)
-        self._rng = np.random.default_rng(settings.seed)
-        self._rows = row_units(self.n, settings.replicates, self._rng)
         columns = [g.code for g in self.groupings] + [self.label]
-        pattern = patterns(columns + [p.prediction for e in evidence for p in e.test])
-        self._counts = (
-            self._rows if pattern is None else count_units(pattern, settings.replicates, self._rng)
-        )
+        self._pattern = patterns(columns + [p.prediction for e in evidence for p in e.test])
         self._shuffled: dict[str, Array] = {}
+
+    @cached_property
+    def _rows(self) -> Units:
+        """Rows or blocks of them, drawn when first asked for."""
+        rng = np.random.default_rng(self.settings.seed)
+        return row_units(self.n, self.settings.replicates, rng)
+
+    @cached_property
+    def _counts(self) -> Units:
+        """Patterns of rows where they are few, drawn when first asked for."""
+        if self._pattern is None:
+            return self._rows
+        rng = np.random.default_rng([self.settings.seed, 4])
+        return count_units(self._pattern, self.settings.replicates, rng)
 
     @property
     def binary(self) -> bool:

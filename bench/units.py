@@ -80,13 +80,21 @@ def patterns(columns: Sequence[Array]) -> Array | None:
 
     None where there are more than `PATTERNS`.
     """
-    pattern = np.zeros(len(columns[0]), dtype=np.int64)
+    n = len(columns[0])
+    pattern, found = np.zeros(n, dtype=np.int64), 1
     for column in columns:
-        joint = pattern * (int(column.max()) + 1) + column
-        _, first, pattern = np.unique(joint, return_index=True, return_inverse=True)
-        if len(first) > PATTERNS:
+        width = int(column.max()) + 1
+        joint = pattern * width + column
+        first = np.full(found * width, n)
+        first[joint[::-1]] = np.arange(n)[::-1]  # the last to be written is the first to appear
+        present = np.flatnonzero(first < n)
+        found = len(present)
+        if found > PATTERNS:
             return None
-    return np.asarray(np.argsort(np.argsort(first)))[pattern]
+        code = np.zeros(len(first), dtype=np.int64)
+        code[present[np.argsort(first[present])]] = np.arange(found)
+        pattern = code[joint]
+    return pattern
 
 
 def count_units(pattern: Array, replicates: int, rng: np.random.Generator) -> Units:
