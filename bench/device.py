@@ -59,7 +59,8 @@ def choose(device: str, precision: str) -> Machine:
         raise BadInputError(f"--device {device}: is neither auto, cpu, cuda nor cuda:N")
     if chosen.type == "cpu":
         return Machine(device=chosen, bf16=_bf16(precision, _cpu_has_bf16()), attention="eager")
-    if (chosen.index or 0) >= torch.cuda.device_count():
+    chosen = torch.device("cuda", chosen.index or 0)
+    if chosen.index >= torch.cuda.device_count():
         raise BadInputError(f"--device {device}: torch sees {torch.cuda.device_count()} of them")
     _set_up_cuda(chosen)
     bf16 = _bf16(precision, torch.cuda.is_bf16_supported(including_emulation=False))

@@ -87,8 +87,16 @@ def _arguments(machine: Machine, recipe: Recipe, scratch: str) -> TrainingArgume
         remove_unused_columns=False,
     )
     if machine.is_cuda:
-        arguments._n_gpu = 1  # one device a cell: never wrapped in DataParallel
+        _one_device(arguments, machine.device)
     return arguments
+
+
+def _one_device(arguments: TrainingArguments, device: torch.device) -> None:
+    """Give the Trainer the cell's device; alone it takes the first, or all for DataParallel."""
+    _ = arguments.device  # computed once; only then can it be replaced
+    vars(arguments)["_setup_devices"] = device
+    arguments._n_gpu = 1
+    torch.cuda.set_device(device)
 
 
 class _Loop(Trainer):

@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import nn
 from torch.utils.data import DataLoader
-from transformers import AutoModelForSequenceClassification
+from transformers import AutoModelForSequenceClassification, TrainingArguments
 
 from bench import device, loop
 from bench import train as training
@@ -286,6 +286,26 @@ def test_gpu_learns_what_the_cpu_learns(task, tokens):
     assert 0 < gpu.ledger.peak_memory_bytes < 2**30
     difference = np.abs(cpu.test[ORIGINAL].probability - gpu.test[ORIGINAL].probability)
     assert difference.mean() < 0.05
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(torch.cuda.device_count() < 2, reason="no second accelerator")
+def test_a_cell_stays_on_the_device_it_was_given(task, tokens):
+    cell = _tiny.cells("full")[0]
+    learner = learn(cell, task, tokens, device.choose("cuda:1", "auto"), silent)[0]
+    assert {str(p.device) for p in learner.parameters()} == {"cuda:1"}
+    assert torch.cuda.memory_allocated(0) == 0
+
+
+def test_the_trainer_is_given_the_cells_device(monkeypatch, tmp_path):
+    """Alone it would take the first device, or all of them."""
+    chosen = []
+    monkeypatch.setattr(torch.cuda, "set_device", chosen.append)
+    arguments = TrainingArguments(output_dir=str(tmp_path), report_to="none", use_cpu=True)
+    loop._one_device(arguments, torch.device("cuda", 1))
+    assert str(arguments.device) == "cuda:1"
+    assert arguments.n_gpu == 1
+    assert chosen == [torch.device("cuda", 1)]
 
 
 @pytest.mark.gpu
