@@ -167,7 +167,7 @@ def read_results(path: Path) -> Results:
         return Results(
             measurements=tuple(_rows(Measurement, table["measurements"])),
             contrasts=tuple(_rows(Contrast, table["contrasts"])),
-            definitions={name: Metric(**m) for name, m in table["definitions"].items()},
+            definitions={name: _metric(m) for name, m in table["definitions"].items()},
             left_out=tuple(_rows(LeftOut, table["left_out"])),
             reliability=tuple(_rows(ReliabilityBin, table["reliability"])),
             trade_off=tuple(_rows(ParetoPoint, table["trade_off"])),
@@ -181,6 +181,14 @@ def _rows(kind: type[Row], table: list[dict[str, Any]]) -> Iterator[Row]:
     plain = {name for name, hint in kind.__annotations__.items() if hint is float}
     for row in table:
         yield kind(**{k: np.nan if v is None and k in plain else v for k, v in row.items()})
+
+
+def _metric(row: dict[str, Any]) -> Metric:
+    """Return a definition; an end of its range that is null is infinite."""
+    low, high = row["low"], row["high"]
+    return Metric(
+        **row | {"low": -np.inf if low is None else low, "high": np.inf if high is None else high}
+    )
 
 
 def _prefixed(columns: Mapping[str, Array], prefix: str) -> dict[str, Array]:

@@ -85,7 +85,7 @@ def test_an_outcome_comes_back(tmp_path):
 def test_results_come_back_with_nan_for_undefined(tmp_path):
     defined = Measurement("accuracy", "accuracy", value=0.5, low=0.4, high=0.6, n=9, strategy="a")
     undefined = Measurement("accuracy", "roc_auc", undefined="one class", strategy="a", seed=1)
-    metric = Metric(better="higher", low=0, high=1, reference="r", definition="d")
+    metric = Metric(better="higher", low=0, high=np.inf, reference="r", definition="d")
     results = Results(measurements=(defined, undefined), definitions={"accuracy": metric})
     (tmp_path / "r.json").write_text(store.results_json(results))
     read = store.read_results(tmp_path / "r.json")
