@@ -132,7 +132,7 @@ def _measured(verdict: Verdict, found: Loss, p_adjusted: float, level: float) ->
         high=paired.value + half if quoted else None,
         loss=found.size,
         p_adjusted=p_adjusted,
-        detectable_loss=smallest(found.noise, verdict.max_loss or 0.0, level),
+        detectable_loss=smallest(found.noise, verdict.max_loss or 0.0, level) + found.shrinkage,
         n=paired.n,
     )
 
