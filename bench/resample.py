@@ -14,7 +14,7 @@ import numpy as np
 
 from bench.grouping import Grouping, everyone, groupings
 from bench.schema import Array, AuditSettings, BadInputError, Evidence, Predictions
-from bench.units import CHUNK, ROWS, Units, count_units, patterns, row_units
+from bench.units import CHUNK, ROWS, Units, patterns, row_units
 
 BINARY = 2
 """Number of classes of a binary task; classes[1] is the positive one."""
@@ -32,6 +32,11 @@ class Table(NamedTuple):
     values: Array | None = None  # (n, n_values); None: rows are counted
     counted: bool = False
     """Group and cell follow from groups, label and predictions alone: draw their counts."""
+
+    def of_rows(self, rows: Array) -> "Table":
+        """Return the table of some rows."""
+        values = None if self.values is None else self.values[rows]
+        return self._replace(group=self.group[rows], cell=self.cell[rows], values=values)
 
     @property
     def flat(self) -> Array:
@@ -78,7 +83,7 @@ class Sample:
         self.everyone = everyone(self.n)
         self.groupings, self.left_out = groupings(first.groups, settings)
         columns = [g.code for g in self.groupings] + [self.label]
-        self._pattern = patterns(columns + [p.prediction for e in evidence for p in e.test])
+        self._patterns = patterns(columns + [p.prediction for e in evidence for p in e.test])
         self._shuffled: dict[str, Array] = {}
 
     @cached_property
@@ -89,11 +94,11 @@ class Sample:
 
     @cached_property
     def _counts(self) -> Units:
-        """Patterns of rows where they are few, drawn when first asked for."""
-        if self._pattern is None:
+        """How often each pattern appears where patterns are few, drawn when first asked for."""
+        if self._patterns is None:
             return self._rows
         rng = np.random.default_rng([self.settings.seed, 4])
-        return count_units(self._pattern, self.settings.replicates, rng)
+        return self._patterns.draw(self.settings.replicates, rng)
 
     @property
     def binary(self) -> bool:
@@ -106,13 +111,16 @@ class Sample:
         A multinomial draw of counts is exactly the bootstrap of the rows. Blocks of random rows
         give the same variance of every sum, with `BLOCKS` - 1 degrees of freedom.
         """
-        units = self._counts if table.counted else self._rows
+        units, observed = self._rows, table
+        if table.counted and self._patterns is not None:
+            units, table = self._counts, table.of_rows(self._patterns.first)
+            observed = table._replace(values=self._patterns.size[:, None])
         sums = units.sums(table.flat, table.shape[0] * table.shape[1], table.columns)
         drawn = [
             statistic((sums @ chunk).reshape(*table.shape, -1, chunk.shape[1]))
             for chunk in units.chunks(sums.shape[0])
         ]
-        return np.concatenate([statistic(table.observed), *drawn], axis=-1, dtype=np.float64)
+        return np.concatenate([statistic(observed.observed), *drawn], axis=-1, dtype=np.float64)
 
     def linearised(self, smooth: Iterable[tuple[float, Array]]) -> Array:
         """Return (m, 1 + replicates) draws of m smooth statistics: (value, influence (n,)) each.
@@ -125,7 +133,7 @@ class Sample:
         value, influence = [], []
         for number, moves in smooth:
             value.append(number)
-            influence.append(np.bincount(units.of_row, moves, len(units.size)))
+            influence.append(np.bincount(units.of_row, moves, len(units.drawn)))
         matrix = np.array(influence, dtype=np.float32)
         moved = np.concatenate([matrix @ chunk for chunk in units.chunks(len(matrix))], axis=1)
         values = np.array(value)[:, None]

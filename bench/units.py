@@ -25,7 +25,6 @@ class Units(NamedTuple):
     """Units and how often each is drawn."""
 
     of_row: Array  # (n,) int64, the unit of each row
-    size: Array  # (n_units,) rows that one drawn unit stands for the mean of
     drawn: Array  # (n_units, replicates): how often each is drawn
 
     def sums(self, cell: Array, n_cells: int, columns: Array) -> "Array | sparse.csr_array":
@@ -42,8 +41,8 @@ class Units(NamedTuple):
         columns
             (n_values, n) what each row adds there.
         """
-        values = (columns / self.size[self.of_row]).astype(np.float32)
-        n_values, n_units = len(values), len(self.size)
+        values = columns.astype(np.float32)
+        n_values, n_units = len(values), len(self.drawn)
         shape = (n_cells * n_values, n_units)
         if n_units < len(cell) and shape[0] * n_units <= BLOCKED:
             at = cell * n_units + self.of_row
@@ -56,7 +55,7 @@ class Units(NamedTuple):
 
     def chunks(self, n_sums: int) -> Iterator[Array]:
         """Yield the draws (n_units, width) in single precision, a bounded number at a time."""
-        step = max(1, CHUNK // max(n_sums, len(self.size)))
+        step = max(1, CHUNK // max(n_sums, len(self.drawn)))
         for start in range(0, self.drawn.shape[1], step):
             yield self.drawn[:, start : start + step].astype(np.float32)
 
@@ -72,33 +71,35 @@ def row_units(n: int, replicates: int, rng: np.random.Generator) -> Units:
         chosen = rng.integers(0, units, size=(width, units)) + units * np.arange(width)[:, None]
         count = np.bincount(chosen.ravel(), minlength=width * units).reshape(width, units)
         drawn[:, start : start + width] = count.T
-    return Units(of_row, np.ones(units), drawn)
+    return Units(of_row, drawn)
 
 
-def patterns(columns: Sequence[Array]) -> Array | None:
-    """Return (n,) the pattern of each row in integer `columns`, in order of appearance.
+class Patterns(NamedTuple):
+    """Distinct (groups, label, predictions) in order of appearance: what counts depend on."""
 
-    None where there are more than `PATTERNS`.
-    """
+    first: Array  # (n_patterns,) a row of each
+    size: Array  # (n_patterns,) number of its rows
+
+    def draw(self, replicates: int, rng: np.random.Generator) -> Units:
+        """Draw how often each pattern appears: multinomial, exactly the bootstrap of the rows."""
+        n = int(self.size.sum())
+        drawn = rng.multinomial(n, self.size / n, size=replicates)
+        return Units(np.arange(len(self.size)), drawn.T.astype(np.float32))
+
+
+def patterns(columns: Sequence[Array]) -> Patterns | None:
+    """Return the patterns of the rows in integer `columns`; None: more than `PATTERNS`."""
     n = len(columns[0])
-    pattern, found = np.zeros(n, dtype=np.int64), 1
+    pattern, rows = np.zeros(n, dtype=np.int64), np.zeros(1, dtype=np.int64)
     for column in columns:
         width = int(column.max()) + 1
         joint = pattern * width + column
-        first = np.full(found * width, n)
+        first = np.full(len(rows) * width, n)
         first[joint[::-1]] = np.arange(n)[::-1]  # the last to be written is the first to appear
-        present = np.flatnonzero(first < n)
-        found = len(present)
-        if found > PATTERNS:
+        rows = np.sort(first[first < n])
+        if len(rows) > PATTERNS:
             return None
         code = np.zeros(len(first), dtype=np.int64)
-        code[present[np.argsort(first[present])]] = np.arange(found)
+        code[joint[rows]] = np.arange(len(rows))
         pattern = code[joint]
-    return pattern
-
-
-def count_units(pattern: Array, replicates: int, rng: np.random.Generator) -> Units:
-    """Draw how often each pattern appears: multinomial, exactly the bootstrap of the rows."""
-    size = np.bincount(pattern).astype(np.float64)
-    drawn = rng.multinomial(len(pattern), size / len(pattern), size=replicates)
-    return Units(pattern, size, drawn.T.astype(np.float32))
+    return Patterns(rows, np.bincount(pattern))

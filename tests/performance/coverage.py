@@ -17,6 +17,8 @@ from scipy.optimize import brentq
 
 from bench.audits import accuracy, calibration, group_fairness
 from bench.compare import Key, contrasts, differences, side
+from bench.gaps import between_groups
+from bench.group_rates import calibration_errors
 from bench.grouping import Grouping
 from bench.intervals import Estimate, interval
 from bench.resample import Sample, Statistic, Table
@@ -51,6 +53,7 @@ TESTED = (*METRICS[:6], "equalized_odds_difference", "worst_group_accuracy")
 
 
 CALIBRATION = tuple(m for m in METRICS if "calibration" in m)
+COUNTED = tuple(m for m in METRICS if m not in CALIBRATION)
 PARTS = ("intervals", "calibration", "floors", "errors", "power")
 
 
@@ -107,9 +110,17 @@ class Unfloored(Sample):
 
 
 def estimated(evidence: Evidence, sample: Sample) -> dict[Key, Estimate]:
-    """Return every estimate of the audits by key."""
-    audits = (accuracy, calibration, group_fairness)
-    return {e.key: e for audit in audits for e in audit.estimates(evidence, sample)}
+    """Return the estimates that somebody will read, by key."""
+    audits = [a for a in (accuracy, group_fairness) if sample.settings.wants(*COUNTED)]
+    if sample.settings.wants(*CALIBRATION):
+        audits.append(calibration)
+    found = {e.key: e for audit in audits for e in audit.estimates(evidence, sample)}
+    if not sample.settings.wants(*COUNTED):  # all of group_fairness would cost three times this
+        said = [p.probability for p in evidence.test]
+        errors = calibration_errors(sample, sample.groupings[0], said)
+        gap = between_groups("calibration_difference", "gap", [errors], sample.groupings[0])
+        found[gap.key] = gap
+    return found
 
 
 def intervals(
@@ -249,9 +260,7 @@ def simulate(part: str, setting: Setting, out: Path, design: tuple[int, int]) ->
     if file.exists():
         return
     started = time.process_time()
-    more = [[m for m in METRICS if m not in CALIBRATION]] if part == "intervals" else []
-    if part == "calibration":
-        more = [CALIBRATION]
+    more = {"intervals": [COUNTED], "calibration": [CALIBRATION]}.get(part, [])
     if part == "power":
         more = [json.loads((out / f"errors {setting.name}.json").read_text())["found"]]
     by_name = {
