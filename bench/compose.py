@@ -106,8 +106,7 @@ def check(strategy: Strategy, task: Task, attribute: str, *, where: str) -> None
         No groups where some are needed, a group to revise that validation lacks, or more than
         two classes for a strategy of two.
     """
-    parts = strategy.parts if isinstance(strategy, Composition) else (strategy,)
-    if any(part.binary_only for part in parts) and len(task.classes) != 2:  # noqa: PLR2004
+    if any(part.binary_only for part in parts_of(strategy)) and len(task.classes) != 2:  # noqa: PLR2004
         raise BadInputError(f"{where}: is for two classes; {task.name!r} has {len(task.classes)}")
     needed = groups_needed(strategy)
     if needed and not attribute:

@@ -57,11 +57,8 @@ def prepare(suite: Suite, *, folder: Path, cache: Path) -> Prepared:
     task = store.read_task(task_folder / "task.parquet")
     attribute = mitigated_attribute(suite, task)
     cells = plan.cells(suite, folder=folder, task=task_id, model=model_id, attribute=attribute)
-    for cell in cells:
-        if compose.groups_needed(cell.strategy()) and not attribute:
-            raise BadInputError(
-                f"strategies.{cell.label}: needs group labels, and task {task.name!r} has none"
-            )
+    for cell in {cell.label: cell for cell in cells}.values():
+        compose.check(cell.strategy(), task, attribute, where=f"strategies.{cell.label}")
     tokens_folder = cache / f"tokens-{task_id[:16]}-{model_id[:16]}-{suite.model.max_tokens}"
     if not files.is_sealed(tokens_folder):
         files.write_sealed(tokens_folder, lambda d: tokens.encode(task, suite.model, d))

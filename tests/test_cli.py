@@ -155,7 +155,7 @@ def test_bad_input_is_one_line_and_exit_code_2(arguments, said, tmp_path, refuse
         (("[strategies.full]", "[strategies.fulll]"), "no strategies named 'fulll'"),
         (("[strategies.full]", "[strategies.full]\nrank = 3"), "rank: unknown key"),
         (("[strategies.full]", '[strategies."weighted+adversarial"]'), "both choose 'objective'"),
-        (('groups = ["group"]', "groups = []"), "needs group labels"),
+        (('groups = ["group"]', "groups = []"), "needs groups"),
         (('groups = ["group"]', 'groups = ["age"]'), "age"),
         (('path = "planted.csv"', 'path = "absent.csv"'), "absent.csv"),
         (('path = "planted.csv"', 'path = "planted.csv"\ncolour = 1'), "colour"),
