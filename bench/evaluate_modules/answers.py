@@ -1,0 +1,49 @@
+"""What both modules share: columns in, one flat answer out."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from bench.measure import measure
+from bench.schema import Array, AuditSettings, Evidence, Predictions
+
+
+def predictions(
+    references: Sequence[int],
+    prediction: Array,
+    probability: Array | None,
+    groups: Sequence[str] | None = None,
+) -> Predictions:
+    """Return the table that audits read; classes are named by their number."""
+    n_classes = int(max(np.max(references), np.max(prediction), 1)) + 1
+    if probability is not None:
+        n_classes = probability.shape[1]
+    return Predictions(
+        example_id=np.char.zfill(np.arange(len(references)).astype(str), 9),
+        label=np.asarray(references, dtype=np.int64),
+        groups={} if groups is None else {"group": np.asarray(groups, dtype=str)},
+        prediction=prediction,
+        probability=probability,
+        classes=tuple(str(c) for c in range(n_classes)),
+    )
+
+
+def answer(audit: str, table: Predictions, settings: AuditSettings) -> dict[str, Any]:
+    """Return metric -> {value, low, high, n}; an undefined one has its reason instead of a value.
+
+    Whole-set metrics go by their name, gaps too; a group's go by "metric/group".
+    """
+    evidence = Evidence(strategy="model", seeds=(0,), test=(table,))
+    measured = measure([evidence], settings, audits=[audit]).measurements
+    return {
+        m.metric if m.group in ("", "gap") else f"{m.metric}/{m.group}": {
+            "value": m.value,
+            "low": m.low,
+            "high": m.high,
+            "n": m.n,
+            **({"undefined": m.undefined} if m.undefined else {}),
+        }
+        for m in measured
+        if m.seed is None
+    }

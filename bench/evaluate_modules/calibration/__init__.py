@@ -1,0 +1,1 @@
+"""Calibration, as a module of the `evaluate` library."""

@@ -1,0 +1,1 @@
+"""Group fairness, as a module of the `evaluate` library."""
