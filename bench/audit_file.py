@@ -4,9 +4,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from bench import foreign, provenance
+from bench import provenance
 from bench.facts import RunFacts, StrategyFacts
 from bench.measure import measure
+from bench.reading import foreign
 from bench.schema import AuditSettings, BadInputError, Evidence, Results
 
 AUDITS = ("accuracy", "calibration", "group_fairness", "trade_off")

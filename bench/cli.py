@@ -11,7 +11,7 @@ from rich.console import Console
 from bench.schema import BadInputError
 
 if TYPE_CHECKING:
-    from bench.foreign import Columns
+    from bench.reading.foreign import Columns
 
 app = typer.Typer(
     help="Which way of fine-tuning a text classifier to ship: equal budgets, honest audits.",
@@ -187,7 +187,7 @@ def _columns(
     group: list[str],
     id_column: str,
 ) -> "Columns":
-    from bench import foreign
+    from bench.reading import foreign
 
     return foreign.Columns(
         label=label,

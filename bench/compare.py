@@ -11,7 +11,8 @@ from typing import Literal, NamedTuple
 
 import numpy as np
 
-from bench.intervals import (
+from bench.schema import Array, Contrast, Metric
+from bench.statistics.intervals import (
     CENTRED,
     LEVEL,
     MANY,
@@ -21,7 +22,6 @@ from bench.intervals import (
     seeds_part,
     spread,
 )
-from bench.schema import Array, Contrast, Metric
 
 HEADLINE = (
     "accuracy",

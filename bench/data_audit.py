@@ -11,8 +11,8 @@ from typing import NamedTuple
 import numpy as np
 from scipy.stats import binomtest
 
-from bench.association import CramersV, cramers_v
 from bench.schema import Array, Task
+from bench.statistics.association import CramersV, cramers_v
 from bench.tasks import _near_duplicates
 
 SPLITS = ("train", "validation", "test")

@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 
 from bench.compare import Key, PairedDifference, Side, contrasts, differences, side
-from bench.intervals import Estimate, interval
 from bench.plugins import load
 from bench.resample import Sample
 from bench.schema import (
@@ -20,6 +19,7 @@ from bench.schema import (
     Metric,
     Results,
 )
+from bench.statistics.intervals import Estimate, interval
 
 
 def measure(

@@ -21,8 +21,8 @@ from bench.gating.losses import Noise, least_variance, shrinkage, trained
 from bench.gating.paired import Pair, Study
 from bench.gating.rules import Place
 from bench.gating.snapshot import Snapshot, of_run
-from bench.intervals import Estimate
 from bench.schema import Array, BadInputError
+from bench.statistics.intervals import Estimate
 from bench.suite import GateRule
 
 SHOWN = (0.5, 0.8, 0.95)

@@ -9,10 +9,11 @@ from typing import Any
 import numpy as np
 from pydantic import ConfigDict, TypeAdapter, ValidationError, validate_call
 
-from bench import compose, data_tables, files, model, plan, plugins, store, tokens
+from bench import compose, data_tables, files, model, plan, plugins, store
 from bench.facts import Table
 from bench.schema import BadInputError, Task
 from bench.suite import Suite, TaskChoice, problems
+from bench.training import tokens
 
 DATA_AUDIT = "data_audit.json"
 

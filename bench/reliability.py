@@ -4,12 +4,12 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from bench.binning import EDGES, binned, equal_width
-from bench.grouping import Grouping
-from bench.intervals import Estimate, interval
-from bench.rates import keep_observed, ratio
 from bench.resample import Sample
 from bench.schema import Array, ReliabilityBin
+from bench.statistics.binning import EDGES, binned, equal_width
+from bench.statistics.grouping import Grouping
+from bench.statistics.intervals import Estimate, interval
+from bench.statistics.rates import keep_observed, ratio
 
 
 def reliability_bins(

@@ -3,7 +3,7 @@
 Every number of an audit is a function of sums over rows. A `Table` says which sum each row adds
 to; `Sample.bootstrap` returns a statistic of the table for the examples as they are and for every
 draw of them, `Sample.permuted` for draws without disparity. Memory is bounded whatever n: at most
-`ROWS` units are drawn (see bench/units.py), and draws are worked through a chunk at a time.
+`ROWS` units are drawn (see bench/statistics/units.py), a chunk of draws at a time.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -12,9 +12,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from bench.grouping import Grouping, everyone, groupings
 from bench.schema import Array, AuditSettings, BadInputError, Evidence, Predictions
-from bench.units import CHUNK, ROWS, Units, patterns, row_units
+from bench.statistics.grouping import Grouping, everyone, groupings
+from bench.statistics.units import CHUNK, ROWS, Units, patterns, row_units
 
 BINARY = 2
 """Number of classes of a binary task; classes[1] is the positive one."""

@@ -9,19 +9,20 @@ import torch
 from torch.utils.data import DataLoader
 from transformers import set_seed
 
-from bench import compose, flops
-from bench import device as devices
+from bench import compose
 from bench import model as models
-from bench.batches import BatchSampler, TrainingRows
 from bench.budget import Cost, Meter
-from bench.device import Machine
-from bench.loop import Learner, Recipe, fit
-from bench.pace import DivergedError, Pace, Progress
 from bench.plan import Cell
-from bench.predict import predict
 from bench.schema import Ledger, Outcome, Predictions, Split, Task
 from bench.strategy import Batch
-from bench.tokens import ORIGINAL, Tokens
+from bench.training import device as devices
+from bench.training import flops
+from bench.training.batches import BatchSampler, TrainingRows
+from bench.training.device import Machine
+from bench.training.loop import Learner, Recipe, fit
+from bench.training.pace import DivergedError, Pace, Progress
+from bench.training.predict import predict
+from bench.training.tokens import ORIGINAL, Tokens
 
 
 class CellFailedError(Exception):

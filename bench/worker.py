@@ -51,8 +51,8 @@ def execute(job: Job, progress: Callable[[float, str], None]) -> None:
     """Train one cell and seal its folder; only here are torch and transformers needed."""
     import torch
 
-    from bench.tokens import Tokens
     from bench.train import train
+    from bench.training.tokens import Tokens
 
     torch.set_num_threads(job.threads)
     task = store.read_task(job.task_file)

@@ -18,7 +18,7 @@ class BitFit(Strategy):
     """Peak rate; biases need a higher one than weights."""
 
     def adapt(self, model: nn.Module) -> nn.Module:
-        from bench.adapters import head_modules
+        from bench.training.adapters import head_modules
 
         for name, parameter in model.named_parameters():
             parameter.requires_grad_(name.endswith("bias"))

@@ -6,8 +6,8 @@ from typing import Annotated
 import numpy as np
 from pydantic import Field
 
-from bench import temperature
 from bench.schema import Predictions
+from bench.statistics import temperature
 from bench.strategy import Strategy
 
 

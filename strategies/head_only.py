@@ -18,7 +18,7 @@ class HeadOnly(Strategy):
     """Peak rate; a new head needs a higher one than pretrained weights."""
 
     def adapt(self, model: nn.Module) -> nn.Module:
-        from bench.adapters import head_modules
+        from bench.training.adapters import head_modules
 
         model.requires_grad_(False)
         for name in head_modules(model):

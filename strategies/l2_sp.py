@@ -23,7 +23,7 @@ class L2SP(Strategy):
     """beta: the same for the new head's distance from 0."""
 
     def adapt(self, model: nn.Module) -> nn.Module:
-        from bench.adapters import head_modules
+        from bench.training.adapters import head_modules
 
         new = tuple(f"{name}." for name in head_modules(model))
         start = {n: p.detach().clone() for n, p in model.named_parameters()}

@@ -37,7 +37,7 @@ class Lora(Strategy):
     def adapt(self, model: nn.Module) -> nn.Module:
         from peft import LoraConfig
 
-        from bench.adapters import attach, attention_inputs, head_modules, save_merged
+        from bench.training.adapters import attach, attention_inputs, head_modules, save_merged
 
         config = LoraConfig(
             task_type="SEQ_CLS",

@@ -27,7 +27,7 @@ class Peft(Strategy):
     def adapt(self, model: nn.Module) -> nn.Module:
         from peft.mapping import PEFT_TYPE_TO_CONFIG_MAPPING
 
-        from bench.adapters import attach, attention_inputs, head_modules
+        from bench.training.adapters import attach, attention_inputs, head_modules
 
         kinds = {str(kind.value): found for kind, found in PEFT_TYPE_TO_CONFIG_MAPPING.items()}
         kind = kinds.get(self.method)

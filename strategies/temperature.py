@@ -4,8 +4,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from bench import temperature
 from bench.schema import Predictions
+from bench.statistics import temperature
 from bench.strategy import Strategy
 
 

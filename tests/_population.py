@@ -12,8 +12,8 @@ import numpy as np
 from scipy.special import expit
 from scipy.stats import norm
 
-from bench.group_areas import bias_score
 from bench.schema import Evidence, Predictions
+from bench.statistics.group_areas import bias_score
 
 GRID = np.linspace(-8, 8, 6401)
 EDGES = np.linspace(0, 1, 16)[1:-1]

@@ -13,11 +13,12 @@ import torch
 from tokenizers import Tokenizer, models, pre_tokenizers, processors
 from transformers import AutoConfig, AutoModelForSequenceClassification, PreTrainedTokenizerFast
 
-from bench import model, plan, tokens
+from bench import model, plan
 from bench.model import quiet
 from bench.schema import Outcome, Split, Task, TaskCard
 from bench.suite import ModelChoice, Suite
 from bench.train import train, training_split
+from bench.training import tokens
 
 SPECIAL = ("[PAD]", "[UNK]", "[CLS]", "[SEP]")
 WORDS = (*(f"w{i}" for i in range(40)), "good", "bad", "north", "south", "east")

@@ -6,9 +6,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
 
-from bench import flops
 from bench.budget import Meter, learning_rate_factor
 from bench.suite import Budget
+from bench.training import flops
 
 fractions = st.floats(0, 1)
 warmups = st.floats(0, 0.9)

@@ -7,9 +7,9 @@ import pytest
 from scipy.stats.contingency import association
 
 from bench import data_tables
-from bench.association import cramers_v
 from bench.data_audit import audit
 from bench.schema import Task, TaskCard
+from bench.statistics.association import cramers_v
 from bench.tasks import redditbias
 
 CARD = TaskCard(title="", label_meaning="", source="", licence="", fingerprint="")

@@ -15,15 +15,16 @@ import torch
 from peft import PeftModel
 from transformers import AutoModelForSequenceClassification, AutoTokenizer
 
-from bench import compose, device, flops, plan, plugins
+from bench import compose, plan, plugins
 from bench import model as models
-from bench.batches import BatchSampler, TrainingRows, pad
-from bench.loop import Learner
-from bench.predict import predict
 from bench.schema import BadInputError
 from bench.strategy import Batch
-from bench.tokens import ORIGINAL
 from bench.train import build, learn, predicted, step_cost
+from bench.training import device, flops
+from bench.training.batches import BatchSampler, TrainingRows, pad
+from bench.training.loop import Learner
+from bench.training.predict import predict
+from bench.training.tokens import ORIGINAL
 from tests import _tiny
 
 NAMES = plugins.names("strategies")

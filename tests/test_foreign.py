@@ -10,8 +10,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from bench import foreign
-from bench.foreign import Columns
+from bench.reading import foreign
+from bench.reading.foreign import Columns
 from bench.schema import BadInputError, Predictions
 
 BINARY = Columns(label="y", probability=("p",), groups=("g",), id="id")

@@ -27,10 +27,10 @@ from bench.gating.paired import Pair, Study
 from bench.gating.rules import DEFAULTS, Place
 from bench.gating.snapshot import Snapshot, of_evidence
 from bench.gating.verdicts import Judgement, Verdict, gravest
-from bench.intervals import Estimate
 from bench.plugins import load
 from bench.resample import Sample
 from bench.schema import AuditSettings, BadInputError, Metric
+from bench.statistics.intervals import Estimate
 from bench.suite import GateRule
 from tests import _evidence, _runs
 from tests import _models as models

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from bench.audits.trade_off import pareto_probability
-from bench.intervals import Estimate, interval
 from bench.measure import measure
 from bench.schema import AuditSettings, BadInputError
+from bench.statistics.intervals import Estimate, interval
 from tests._evidence import evidence
 
 SETTINGS = AuditSettings(replicates=100)

@@ -8,11 +8,11 @@ import torch
 from torch import nn
 
 from bench import model as models
-from bench.adapters import attention_inputs, head_modules
-from bench.batches import pad
 from bench.schema import BadInputError
 from bench.suite import ModelChoice
-from bench.tokens import ORIGINAL
+from bench.training.adapters import attention_inputs, head_modules
+from bench.training.batches import pad
+from bench.training.tokens import ORIGINAL
 from strategies.lora import Lora
 from tests import _tiny
 

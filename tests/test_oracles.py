@@ -11,7 +11,7 @@ from sklearn import metrics as sklearn
 
 from bench.measure import measure
 from bench.schema import AuditSettings
-from bench.temperature import fit, scaled
+from bench.statistics.temperature import fit, scaled
 from tests._evidence import evidence, predictions
 
 AUDITS = ["accuracy", "calibration", "group_fairness"]

@@ -11,9 +11,9 @@ from bench.gating.detection import chance, smallest
 from bench.gating.losses import Noise, Seeds
 from bench.gating.rules import DEFAULTS
 from bench.gating.snapshot import of_evidence
-from bench.intervals import spread
 from bench.power import power
 from bench.schema import AuditSettings, BadInputError
+from bench.statistics.intervals import spread
 from bench.suite import GateRule
 from tests import _models as models
 from tests import _runs

@@ -5,13 +5,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bench import resample, units
-from bench.binning import binned, equal_width, expected_error
-from bench.grouping import groupings
-from bench.ranking import dense_rank, precision_area, roc_area
-from bench.rates import accuracy, confusion, one_vs_rest
+from bench import resample
 from bench.resample import Sample, Table
 from bench.schema import AuditSettings, BadInputError
+from bench.statistics import units
+from bench.statistics.binning import binned, equal_width, expected_error
+from bench.statistics.grouping import groupings
+from bench.statistics.ranking import dense_rank, precision_area, roc_area
+from bench.statistics.rates import accuracy, confusion, one_vs_rest
 from tests._evidence import evidence
 
 

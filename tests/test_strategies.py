@@ -11,12 +11,13 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import log_loss
 from sklearn.model_selection import cross_val_score
 
-from bench import compose, device
+from bench import compose
 from bench import model as models
 from bench.schema import BadInputError, Outcome, Predictions, Split
 from bench.strategy import Batch, Output
-from bench.tokens import ORIGINAL
 from bench.train import build, learn
+from bench.training import device
+from bench.training.tokens import ORIGINAL
 from strategies.balanced import Balanced
 from strategies.contrastive import Contrastive
 from strategies.erase import Erase, eraser

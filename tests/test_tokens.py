@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 from transformers import AutoTokenizer
 
-from bench import tokens
-from bench.batches import BatchSampler, pad
 from bench.schema import BadInputError
-from bench.tokens import ORIGINAL
+from bench.training import tokens
+from bench.training.batches import BatchSampler, pad
+from bench.training.tokens import ORIGINAL
 from tests import _tiny
 
 

@@ -10,17 +10,17 @@ from torch import nn
 from torch.utils.data import DataLoader
 from transformers import AutoModelForSequenceClassification, TrainingArguments
 
-from bench import device, loop
 from bench import train as training
-from bench.batches import BatchSampler, TrainingRows
 from bench.budget import Meter
-from bench.loop import Learner, Recipe
-from bench.pace import DivergedError, Pace
 from bench.schema import BadInputError
 from bench.strategy import Objective
 from bench.suite import Budget, Training
-from bench.tokens import ORIGINAL
 from bench.train import CellFailedError, build, learn
+from bench.training import device, loop
+from bench.training.batches import BatchSampler, TrainingRows
+from bench.training.loop import Learner, Recipe
+from bench.training.pace import DivergedError, Pace
+from bench.training.tokens import ORIGINAL
 from tests import _tiny
 
 CPU = device.choose("cpu", "fp32")

@@ -4,7 +4,10 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 
 import numpy as np
 
-from bench.binning import (
+from bench.reliability import reliability_bins
+from bench.resample import Sample
+from bench.schema import Array, Evidence, Metric, ReliabilityBin
+from bench.statistics.binning import (
     BINS,
     CALIBRATION_IN_THE_LARGE,
     POSITIVE_CALIBRATION_ERROR,
@@ -17,15 +20,12 @@ from bench.binning import (
     in_the_large,
     murphy,
 )
-from bench.grouping import Grouping
-from bench.intervals import Estimate, Family, nothing
-from bench.rates import keep_observed, one_or_all
-from bench.reliability import reliability_bins
-from bench.resample import Sample
-from bench.schema import Array, Evidence, Metric, ReliabilityBin
-from bench.scores import NO_PROBABILITIES, brier, means
-from bench.smoothing import smooth_error
-from bench.temperature import fit, scaled
+from bench.statistics.grouping import Grouping
+from bench.statistics.intervals import Estimate, Family, nothing
+from bench.statistics.rates import keep_observed, one_or_all
+from bench.statistics.scores import NO_PROBABILITIES, brier, means
+from bench.statistics.smoothing import smooth_error
+from bench.statistics.temperature import fit, scaled
 
 _CONFIDENCE = "c = max p, right = the most probable class is the label"
 METRICS = {

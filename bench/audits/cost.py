@@ -5,9 +5,9 @@ from dataclasses import asdict
 
 import numpy as np
 
-from bench.intervals import Estimate, nothing
 from bench.resample import Sample
 from bench.schema import Evidence, Metric
+from bench.statistics.intervals import Estimate, nothing
 
 _MEANING = {
     "flops": "Floating-point operations of forward and backward, counted from shapes.",

@@ -5,12 +5,12 @@ from dataclasses import replace
 
 import numpy as np
 
-from bench.grouping import Grouping
-from bench.intervals import Estimate, nothing
-from bench.rates import keep_observed, ratio
 from bench.resample import BINARY, Sample, Table
 from bench.schema import Array, Evidence, Metric, Predictions
-from bench.scores import NO_PROBABILITIES
+from bench.statistics.grouping import Grouping
+from bench.statistics.intervals import Estimate, nothing
+from bench.statistics.rates import keep_observed, ratio
+from bench.statistics.scores import NO_PROBABILITIES
 
 SATURATED = 0.95
 """Above this share of one answer, a missing flip shows nothing."""

@@ -5,11 +5,11 @@ from dataclasses import replace
 
 import numpy as np
 
-from bench.grouping import INTERSECTION, Grouping
-from bench.intervals import Estimate, nothing
-from bench.rates import keep_observed, ratio
 from bench.resample import Sample, Table
 from bench.schema import Array, Evidence, Metric
+from bench.statistics.grouping import INTERSECTION, Grouping
+from bench.statistics.intervals import Estimate, nothing
+from bench.statistics.rates import keep_observed, ratio
 
 FOLDS = 5
 MOST_ROWS = 20_000

@@ -4,13 +4,13 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from bench.gaps import between_groups
-from bench.group_rates import counted_rates
-from bench.grouping import Grouping
-from bench.intervals import Estimate
-from bench.rates import accuracy, confusion
 from bench.resample import Sample
 from bench.schema import Array, Evidence, Metric, ParetoPoint
+from bench.statistics.gaps import between_groups
+from bench.statistics.group_rates import counted_rates
+from bench.statistics.grouping import Grouping
+from bench.statistics.intervals import Estimate
+from bench.statistics.rates import accuracy, confusion
 
 METRICS = {
     "dto": Metric(

@@ -4,8 +4,8 @@ import numpy as np
 from scipy.special import chdtri, ndtr, stdtrit
 
 from bench.gating.losses import Noise
-from bench.intervals import MANY
 from bench.schema import Array
+from bench.statistics.intervals import MANY
 
 WANTED = 0.8
 """Chance at which a loss counts as detectable."""

@@ -13,8 +13,8 @@ from bench.gating.detection import smallest
 from bench.gating.losses import Loss, loss, more_examples, more_seeds
 from bench.gating.rules import Place
 from bench.gating.verdicts import GRAVITY, Outcome, Verdict
-from bench.intervals import CENTRED, LEVEL, Estimate, interval
 from bench.schema import Metric
+from bench.statistics.intervals import CENTRED, LEVEL, Estimate, interval
 from bench.suite import GateRule
 
 

@@ -11,8 +11,8 @@ from typing import NamedTuple
 import numpy as np
 
 from bench.compare import PairedDifference, Side, difference, side
-from bench.intervals import CENTRED, MANY, Estimate, Family, Spread, bias, spread
 from bench.schema import Metric
+from bench.statistics.intervals import CENTRED, MANY, Estimate, Family, Spread, bias, spread
 
 HIT_OR_MISS: frozenset[Family] = frozenset({"rate", "gap", "ratio", "worst"})
 """Families made of shares: where no example was answered differently, some may yet be."""

@@ -10,11 +10,11 @@ from bench.gating import rules
 from bench.gating.judging import Check
 from bench.gating.rules import Place
 from bench.gating.snapshot import Snapshot, in_order
-from bench.grouping import Grouping
-from bench.intervals import Estimate, nothing
 from bench.plugins import load
 from bench.resample import Sample, Statistic, Table
 from bench.schema import Array, Evidence, Predictions
+from bench.statistics.grouping import Grouping
+from bench.statistics.intervals import Estimate, nothing
 from bench.suite import GateRule
 
 Numbers = Mapping[Place, Estimate]

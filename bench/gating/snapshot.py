@@ -8,9 +8,10 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from bench import collect, foreign
+from bench import collect
 from bench.facts import CellFacts, RunFacts
 from bench.gating import rules
+from bench.reading import foreign
 from bench.schema import Array, AuditSettings, Evidence, Predictions
 
 

@@ -10,8 +10,8 @@ from typing import Literal
 
 import numpy as np
 
-from bench import class_order
-from bench.columns import Categories, Source
+from bench.reading import class_order
+from bench.reading.columns import Categories, Source
 from bench.schema import Array, BadInputError, Task, TaskCard
 from bench.tasks import _near_duplicates, _split, _swap
 

@@ -3,8 +3,8 @@
 from pathlib import Path
 from typing import Any, Literal
 
-from bench import tables
-from bench.columns import Source
+from bench.reading import tables
+from bench.reading.columns import Source
 from bench.schema import Task, TaskCard
 from bench.tasks import _tabular
 

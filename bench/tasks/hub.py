@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 import pyarrow as pa
 
-from bench import columns
+from bench.reading import columns
 from bench.schema import BadInputError, Task, TaskCard
 from bench.tasks import _tabular
 

@@ -17,12 +17,12 @@ from scipy.optimize import brentq
 
 from bench.audits import accuracy, calibration, group_fairness
 from bench.compare import Key, contrasts, differences, side
-from bench.gaps import between_groups
-from bench.group_rates import calibration_errors
-from bench.grouping import Grouping
-from bench.intervals import Estimate, interval
 from bench.resample import Sample, Statistic, Table
 from bench.schema import AuditSettings, Contrast, Evidence
+from bench.statistics.gaps import between_groups
+from bench.statistics.group_rates import calibration_errors
+from bench.statistics.grouping import Grouping
+from bench.statistics.intervals import Estimate, interval
 from tests._population import Population
 
 DECLARED = {**accuracy.METRICS, **calibration.METRICS, **group_fairness.METRICS}

@@ -15,7 +15,7 @@ from sklearn.metrics import log_loss
 
 from bench import plugins
 from bench.schema import Outcome
-from bench.tokens import ORIGINAL
+from bench.training.tokens import ORIGINAL
 from tests import _tiny
 from tests.test_strategies import (
     SEEDS,

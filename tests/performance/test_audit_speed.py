@@ -19,10 +19,10 @@ from fairlearn.metrics import (
 )
 from sklearn.metrics import accuracy_score
 
-from bench import units
-from bench.rates import accuracy, confusion, one_vs_rest
 from bench.resample import Sample
 from bench.schema import AuditSettings
+from bench.statistics import units
+from bench.statistics.rates import accuracy, confusion, one_vs_rest
 from tests._evidence import GROUPS, evidence
 
 pytestmark = pytest.mark.performance

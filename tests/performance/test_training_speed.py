@@ -21,16 +21,17 @@ from transformers import (
     TrainingArguments,
 )
 
-from bench import device, plan, tokens, train
 from bench import model as models
-from bench.batches import BatchSampler, TrainingRows, pad
+from bench import plan, train
 from bench.budget import Meter
-from bench.loop import Recipe, fit
-from bench.pace import Pace
-from bench.predict import answer
 from bench.suite import Suite
 from bench.tasks import redditbias
-from bench.tokens import ORIGINAL
+from bench.training import device, tokens
+from bench.training.batches import BatchSampler, TrainingRows, pad
+from bench.training.loop import Recipe, fit
+from bench.training.pace import Pace
+from bench.training.predict import answer
+from bench.training.tokens import ORIGINAL
 
 pytestmark = pytest.mark.performance
 

@@ -4,9 +4,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from bench.grouping import Grouping
 from bench.resample import BINARY, Sample, Table
 from bench.schema import Array, Metric
+from bench.statistics.grouping import Grouping
 
 ACCURACY = Metric(
     better="higher",

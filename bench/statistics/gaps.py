@@ -5,10 +5,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from bench.grouping import Grouping
-from bench.intervals import Estimate, Family
-from bench.rates import keep_observed
 from bench.schema import Array
+from bench.statistics.grouping import Grouping
+from bench.statistics.intervals import Estimate, Family
+from bench.statistics.rates import keep_observed
 
 
 @dataclass(frozen=True, kw_only=True)

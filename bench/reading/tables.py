@@ -8,9 +8,9 @@ import pyarrow as pa
 import pyarrow.json as pj
 import pyarrow.parquet as pq
 
-from bench import columns as typed
-from bench import csv_tables
-from bench.csv_tables import TO_UTF8
+from bench.reading import columns as typed
+from bench.reading import csv_tables
+from bench.reading.csv_tables import TO_UTF8
 from bench.schema import BadInputError
 
 _LARGEST_BLOCK = 2**31 - 1

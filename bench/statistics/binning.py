@@ -3,10 +3,10 @@
 import numpy as np
 from scipy.special import ndtr
 
-from bench.grouping import Grouping
-from bench.rates import ratio
 from bench.resample import Table
 from bench.schema import Array, Metric
+from bench.statistics.grouping import Grouping
+from bench.statistics.rates import ratio
 
 BINS = 15
 EDGES = np.linspace(0, 1, BINS + 1)

@@ -5,11 +5,11 @@ from dataclasses import replace
 
 import numpy as np
 
-from bench.gaps import GroupRate
-from bench.grouping import Grouping
-from bench.intervals import Estimate, nothing
-from bench.rates import ratio
 from bench.schema import Array, Evidence
+from bench.statistics.gaps import GroupRate
+from bench.statistics.grouping import Grouping
+from bench.statistics.intervals import Estimate, nothing
+from bench.statistics.rates import ratio
 
 TWO_VALUED = 2
 """Groups of an attribute whose difference has a sign."""

@@ -7,7 +7,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.csv as pc
 
-from bench import columns as typed
+from bench.reading import columns as typed
 from bench.schema import BadInputError
 
 _DELIMITERS = ",;\t|"

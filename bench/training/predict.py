@@ -3,11 +3,11 @@
 import numpy as np
 import torch
 
-from bench.batches import pad
-from bench.device import Machine
 from bench.model import Classifier
 from bench.schema import Array, Predictions, Task
-from bench.tokens import Encoded, Tokens
+from bench.training.batches import pad
+from bench.training.device import Machine
+from bench.training.tokens import Encoded, Tokens
 
 _ROWS_CPU, _ROWS_CUDA = 64, 512  # of a batch
 

@@ -6,9 +6,9 @@ smoothing multiplies the k-th cosine coefficient of the residuals by exp(−(π 
 
 import numpy as np
 
-from bench.grouping import Grouping
 from bench.resample import Sample, Table
 from bench.schema import Array
+from bench.statistics.grouping import Grouping
 
 GRID = 256
 """Probabilities are rounded to the middle of this many bins (moves the error by <= 1/512)."""

@@ -8,7 +8,7 @@ from torch import Tensor
 from torch.utils.data import Dataset, Sampler
 
 from bench.schema import Array, Split
-from bench.tokens import Encoded
+from bench.training.tokens import Encoded
 
 _BUCKET = 50  # batches sorted by length at a time: 2 % of padding, and still nearly random
 

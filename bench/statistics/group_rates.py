@@ -4,10 +4,12 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from bench.binning import bin_bias, binned, equal_width, expected_error, residuals
-from bench.gaps import GroupRate
-from bench.grouping import Grouping
-from bench.rates import (
+from bench.resample import Sample, Statistic, Table
+from bench.schema import Array, Predictions
+from bench.statistics.binning import bin_bias, binned, equal_width, expected_error, residuals
+from bench.statistics.gaps import GroupRate
+from bench.statistics.grouping import Grouping
+from bench.statistics.rates import (
     RATES,
     accuracy,
     cell_accuracy,
@@ -18,8 +20,6 @@ from bench.rates import (
     one_vs_rest,
     square,
 )
-from bench.resample import Sample, Statistic, Table
-from bench.schema import Array, Predictions
 
 MISSING = {
     "true_positive_rate": "no positives",

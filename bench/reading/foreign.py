@@ -8,8 +8,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from bench import class_order, tables
-from bench.columns import Categories, Source
+from bench.reading import class_order, tables
+from bench.reading.columns import Categories, Source
 from bench.schema import Array, BadInputError, Predictions
 
 _BINARY = 2

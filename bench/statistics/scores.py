@@ -2,10 +2,10 @@
 
 import numpy as np
 
-from bench.grouping import Grouping
-from bench.rates import keep_observed, ratio
 from bench.resample import BINARY, Sample, Table
 from bench.schema import Array, Metric
+from bench.statistics.grouping import Grouping
+from bench.statistics.rates import keep_observed, ratio
 
 NO_PROBABILITIES = "no probabilities"
 LOG_LOSS = Metric(

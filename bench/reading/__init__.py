@@ -1,0 +1,1 @@
+"""Files from anywhere as tables, columns and predictions; a bad value is named by its row."""

@@ -1,0 +1,1 @@
+"""Rates, gaps, calibration and their intervals; numpy and scipy only."""
