@@ -17,7 +17,7 @@ from bench import baseline
 from bench.gate import rules_for
 from bench.gating import rules
 from bench.gating.detection import WANTED, chance, smallest
-from bench.gating.losses import Noise, least_variance, shrinkage, trained
+from bench.gating.losses import Noise, expected_shrinkage, least_variance, trained
 from bench.gating.paired import Pair, Study
 from bench.gating.rules import Place
 from bench.gating.snapshot import Snapshot, of_run
@@ -105,7 +105,7 @@ def _judged(
 def _power(rule: GateRule, strategy: str, estimate: Estimate, family: int) -> Power:
     noise, tolerance = noise_of_runs(estimate), rule.max_loss or 0.0
     level = (1 - rule.confidence) / family
-    hidden = shrinkage(estimate, rules.declared()[rule.metric][1])
+    hidden = expected_shrinkage(estimate, rules.declared()[rule.metric][1])
     losses = np.linspace(0, 4 * smallest(noise, tolerance, level, SHOWN[-1]) + hidden, FINE)
     chances = claimed(noise, losses - hidden, tolerance, level)
     least = [float(losses[np.searchsorted(chances, c).clip(max=FINE - 1)]) for c in SHOWN]

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from bench.gating.detection import smallest
-from bench.gating.losses import Loss, loss, more_examples, more_seeds
+from bench.gating.losses import ON_AVERAGE, Loss, loss, more_examples, more_seeds
 from bench.gating.rules import Place
 from bench.gating.verdicts import GRAVITY, Outcome, Verdict
 from bench.schema import Metric
@@ -132,7 +132,8 @@ def _measured(verdict: Verdict, found: Loss, p_adjusted: float, level: float) ->
         high=paired.value + half if quoted else None,
         loss=found.size,
         p_adjusted=p_adjusted,
-        detectable_loss=smallest(found.noise, verdict.max_loss or 0.0, level) + found.shrinkage,
+        detectable_loss=smallest(found.noise, verdict.max_loss or 0.0, level)
+        + found.shrinkage * ON_AVERAGE.get(paired.family, 1.0),
         n=paired.n,
     )
 

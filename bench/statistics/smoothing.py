@@ -4,6 +4,8 @@ Błasiok & Nakkiran (2024), ICLR. The kernel, reflected at 0 and 1, is diagonal 
 smoothing multiplies the k-th cosine coefficient of the residuals by exp(−(π k σ)² / 2).
 """
 
+from functools import cache
+
 import numpy as np
 
 from bench.resample import Sample, Table
@@ -27,40 +29,65 @@ def smooth_error(sample: Sample, grouping: Grouping, said: Array, happened: Arra
     total = np.bincount(table.flat, weights=residual[:, 0], minlength=grouping.size * GRID)
     mass = total.reshape(grouping.size, GRID) / np.maximum(size, 1)[:, None]
     width = np.array([_fixed_point(row) for row in mass])
-    slope = [
-        (_smoothed(1.01 * s, m[:, None]) - _smoothed(0.99 * s, m[:, None]))[0] / (0.02 * s)
-        for s, m in zip(width, mass, strict=True)
+    slope = np.array([_slope(s, m) for s, m in zip(width, mass, strict=True)])
+    smoothers = [
+        (_smoother(s) / max(n, 1)).astype(np.float32) for s, n in zip(width, size, strict=True)
     ]
 
     def draws(sums: Array) -> Array:
-        moved = [
-            s + (_smoothed(s, row / max(n, 1)) - s) / (1 - min(d, 0.0))
-            for s, row, n, d in zip(width, sums[:, :, 0], size, slope, strict=True)
+        reached = [
+            np.abs(smoother @ row).mean(axis=0)
+            for smoother, row in zip(smoothers, sums[:, :, 0], strict=True)
         ]
-        return np.asarray(np.maximum(np.stack(moved), 0))
+        moved = width[:, None] + (np.stack(reached) - width[:, None]) / (1 - slope[:, None])
+        return np.asarray(np.maximum(moved, 0))
 
     values = sample.bootstrap(table, draws)
     values[:, 0] = width
     return values
 
 
-def _smoothed(scale: float, mass: Array) -> Array:
-    """Return f(σ) of residual masses (GRID, draws): the integral of |smoothed residual|."""
-    modes = int(min(GRID, np.ceil(3.5 / (np.pi * scale))))
-    k = np.arange(modes)
-    weight = np.exp(-((np.pi * k * scale) ** 2) / 2) * np.where(k == 0, 1, 2)
-    points = (np.arange(GRID) + 0.5) / GRID
-    coefficient = np.cos(np.pi * np.outer(k, points)) @ mass
-    at = (np.arange(2 * modes) + 0.5) / (2 * modes)
-    height = np.abs(np.cos(np.pi * np.outer(at, k)) * weight @ coefficient)
-    return np.asarray(height.mean(axis=0))
+@cache
+def _cosines(n_points: int) -> Array:
+    """Return (n_points, GRID) cosines 0 to GRID − 1 at the middles of n_points bins."""
+    points = (np.arange(n_points) + 0.5) / n_points
+    return np.asarray(np.cos(np.pi * np.outer(points, np.arange(GRID))))
+
+
+def _weights(scale: float) -> Array:
+    """Return what smoothing leaves of each cosine (GRID,)."""
+    k = np.arange(GRID)
+    return np.asarray(np.exp(-((np.pi * k * scale) ** 2) / 2) * np.where(k == 0, 1, 2))
+
+
+def _smoother(scale: float) -> Array:
+    """Return the matrix that turns residual masses (GRID,) into their smoothed height.
+
+    At twice as many points as there are cosines that smoothing leaves.
+    """
+    modes = int(np.clip(np.ceil(3.5 / (np.pi * max(scale, 1e-9))), 1, GRID))
+    left = _cosines(2 * modes)[:, :modes] * _weights(scale)[:modes]
+    return np.asarray(left @ _cosines(GRID)[:, :modes].T)
+
+
+def _height(scale: float, coefficient: Array) -> float:
+    """Return f(σ) from the residuals' cosine coefficients (GRID,)."""
+    return float(np.abs(_cosines(2 * GRID) @ (_weights(scale) * coefficient)).mean())
+
+
+def _slope(scale: float, mass: Array) -> float:
+    """Return f'(σ), at most 0."""
+    coefficient = mass @ _cosines(GRID)
+    step = max(0.01 * scale, 1e-6)
+    rise = _height(scale + step, coefficient) - _height(scale, coefficient)
+    return min(rise / step, 0.0)
 
 
 def _fixed_point(mass: Array) -> float:
     """Return σ with f(σ) = σ by bisection: f falls in σ, so there is one."""
-    low, high = 1e-3, 1.0
+    coefficient = mass @ _cosines(GRID)
+    low, high = 0.0, 1.0
     for _ in range(30):
         middle = (low + high) / 2
-        below = _smoothed(middle, mass[:, None])[0] < middle
-        low, high = (low, middle) if below else (middle, high)
+        low, high = (low, middle) if _height(middle, coefficient) < middle else (middle, high)
     return (low + high) / 2

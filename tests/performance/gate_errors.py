@@ -15,7 +15,7 @@ import numpy as np
 
 from bench.gate import gate
 from bench.gating import rules
-from bench.gating.losses import shrinkage
+from bench.gating.losses import expected_shrinkage
 from bench.gating.paired import Pair, Study
 from bench.gating.rules import DEFAULTS
 from bench.gating.snapshot import Snapshot, of_evidence
@@ -163,7 +163,7 @@ def claim(baseline: Snapshot, planted: Plant, family: int) -> float:
     (place,) = (p for p in rules.places(rule, study.places) if p.group == planted.group)
     estimate = study.estimate(baseline.judged[0], place)
     assert estimate is not None
-    hidden = shrinkage(estimate, rules.declared()[rule.metric][1])
+    hidden = expected_shrinkage(estimate, rules.declared()[rule.metric][1])
     noise, loss = noise_of_runs(estimate), np.array([planted.loss - hidden])
     return float(claimed(noise, loss, rule.max_loss or 0.0, 0.05 / family)[0])
 
