@@ -1,6 +1,7 @@
 # Everything starts here; `make bench` and `make test` set up whatever they need.
 SUITE ?= embedded
 RUN   ?= runs/$(SUITE)
+BASELINE ?= baseline
 PYTHON ?= python3
 BIN   := .venv/bin
 READY := .venv/ready
@@ -21,6 +22,9 @@ bench: $(READY)
 
 report: $(READY)
 	$(BIN)/tunefair report $(RUN)
+
+gate: $(READY)
+	$(BIN)/tunefair gate $(RUN) --baseline $(BASELINE)
 
 test: $(READY)
 	@$(BIN)/python -m tests.chromium

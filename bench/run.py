@@ -10,6 +10,7 @@ from rich.console import Console
 
 from bench import collect, compose, files, plugins, prepare, provenance, store, yardsticks
 from bench.facts import CellFacts, ModelCard, RunFacts, StrategyFacts
+from bench.gating import rules
 from bench.launch.local import Launcher
 from bench.launch.slots import Slots
 from bench.plan import Cell
@@ -50,7 +51,8 @@ def run(suite: Suite, wishes: Wishes) -> int:
 
 
 def check_names(suite: Suite) -> None:
-    """Refuse audits and yardsticks that do not exist, before anything is loaded."""
+    """Refuse gate rules, audits and yardsticks on what does not exist, before any loading."""
+    rules.check(suite.gate)
     for kind, wanted, known in (
         ("audit.audits", suite.audit.audits, plugins.names("bench.audits")),
         ("yardsticks", suite.yardsticks, sorted(yardsticks.YARDSTICKS)),
