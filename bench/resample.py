@@ -73,7 +73,7 @@ class Sample:
     """
 
     def __init__(self, evidence: Sequence[Evidence], settings: AuditSettings) -> None:
-        """Draw the examples."""
+        """Check that the examples are the same, and find groups and patterns."""
         first = evidence[0].test[0]
         self.n = len(first.label)
         self.label, self.classes, self.settings = first.label, first.classes, settings
@@ -111,9 +111,9 @@ class Sample:
         A multinomial draw of counts is exactly the bootstrap of the rows. Blocks of random rows
         give the same variance of every sum, with `BLOCKS` - 1 degrees of freedom.
         """
-        units, observed = self._rows, table
+        units, observed = self._counts if table.counted else self._rows, table
         if table.counted and self._patterns is not None:
-            units, table = self._counts, table.of_rows(self._patterns.first)
+            table = table.of_rows(self._patterns.first)
             observed = table._replace(values=self._patterns.size[:, None])
         sums = units.sums(table.flat, table.shape[0] * table.shape[1], table.columns)
         drawn = [
