@@ -2,9 +2,14 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Literal, NamedTuple
+from typing import Annotated, Literal, NamedTuple
+
+from pydantic import PlainSerializer
 
 from bench.schema import AuditSettings, Currency, CurvePoint, Ledger, TaskCard
+
+Names = Annotated[frozenset[str], PlainSerializer(sorted, return_type=list[str])]
+"""Written in one order, so that equal facts are equal bytes."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,9 +38,9 @@ class StrategyFacts:
     """The plug-in, or several joined by "+"."""
     options: str = ""
     """Its options as the suite wrote them, such as "r = 8, alpha = 32"."""
-    choices: frozenset[str] = frozenset()
+    choices: Names = frozenset()
     """Which of "adapt", "sampling_weights", "objective", "revise" it makes."""
-    needs_groups_in: frozenset[str] = frozenset()
+    needs_groups_in: Names = frozenset()
     """Where it reads group labels: "train", "inference"."""
     yardstick: bool = False
     reference: str = ""
