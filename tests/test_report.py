@@ -253,7 +253,14 @@ def test_no_more_digits_than_the_interval_supports(value: float, half: float) ->
 
 @pytest.mark.parametrize(
     ("low", "high", "places"),
-    [(0.746, 0.782, 3), (0.66, 0.76, 2), (0.2, 0.8, 1), (None, 0.5, 3), (0.5, 0.5, 3)],
+    [
+        (0.746, 0.782, 3),
+        (0.66, 0.76, 2),
+        (0.2, 0.8, 1),
+        (-0.3, 0.3, 1),
+        (None, 0.5, 3),
+        (0.5, 0.5, 3),
+    ],
 )
 def test_digits_by_example(low: float | None, high: float, places: int) -> None:
     assert decimals(low, high) == places

@@ -79,7 +79,7 @@ def decimals(low: float | None, high: float | None) -> int:
         return 3
     half = (high - low) / 2
     exponent = math.floor(math.log10(half))
-    leading = half / 10**exponent
+    leading = round(half / 10**exponent, 9)  # 0.3 is stored a little short of 3 tenths
     return min(max(-exponent + (1 if leading < 3 else 0), 0), 4)  # noqa: PLR2004
 
 
