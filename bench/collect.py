@@ -63,8 +63,8 @@ def read_facts(run: Path) -> RunFacts:
 def _with_status(run: Path, cell: CellFacts) -> CellFacts:
     folder, failure = cell_folder(run, cell.id), failure_file(run, cell.id)
     if files.is_sealed(folder):
-        outcome = store.read_outcome(folder)
-        return replace(cell, status="finished", ledger=outcome.ledger, curve=outcome.curve)
+        ledger, curve = store.read_ledger(folder), store.read_curve(folder)
+        return replace(cell, status="finished", ledger=ledger, curve=curve)
     if failure.is_file():
         return replace(cell, status="failed", reason=files.read_json(failure)["reason"])
     return replace(cell, status="missing", reason="not run yet")

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from pydantic import ConfigDict, TypeAdapter, ValidationError, validate_call
 
-from bench import compose, data_tables, files, model, plan, plugins, store
+from bench import compose, files, model, plan, plugins, store
 from bench.facts import Table
 from bench.schema import BadInputError, Task
 from bench.suite import Suite, TaskChoice, problems
@@ -74,6 +74,8 @@ def prepare(suite: Suite, *, folder: Path, cache: Path) -> Prepared:
 
 def _write(task: Task, folder: Path) -> None:
     """Write a task and the audit of its data, both made once."""
+    from bench import data_tables  # its statistics take a second to import
+
     store.write_task(folder / "task.parquet", task)
     files.write(folder / DATA_AUDIT, files.to_json(data_tables.tables(task)))
 

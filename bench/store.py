@@ -137,13 +137,11 @@ def write_outcome(folder: Path, outcome: Outcome) -> None:
 def read_outcome(folder: Path) -> Outcome:
     """Read what `write_outcome` wrote."""
     answers = read_predictions(folder / "predictions.parquet")
-    curve, _ = read_table(folder / "curve.parquet")
-    points = zip(*(curve[name].tolist() for name in CurvePoint._fields), strict=True)
     return Outcome(
         test={view: p for (split, view), p in answers.items() if split == "test"},
         validation=answers["validation", "original"],
         ledger=read_ledger(folder),
-        curve=tuple(CurvePoint(*point) for point in points),
+        curve=read_curve(folder),
         hardware=files.read_json(folder / "hardware.json"),
     )
 
@@ -151,6 +149,13 @@ def read_outcome(folder: Path) -> Outcome:
 def read_ledger(folder: Path) -> Ledger:
     """Read what a finished cell spent."""
     return Ledger(**files.read_json(folder / "ledger.json"))
+
+
+def read_curve(folder: Path) -> tuple[CurvePoint, ...]:
+    """Read how a finished cell learned."""
+    curve, _ = read_table(folder / "curve.parquet")
+    points = zip(*(curve[name].tolist() for name in CurvePoint._fields), strict=True)
+    return tuple(CurvePoint(*point) for point in points)
 
 
 def results_json(results: Results) -> str:
