@@ -40,6 +40,8 @@ class StrategyFacts:
     """Its options as the suite wrote them, such as "r = 8, alpha = 32"."""
     choices: Names = frozenset()
     """Which of "adapt", "sampling_weights", "objective", "revise" it makes."""
+    trains: str = ""
+    """The part that chooses what is trained; "" where that is everything."""
     needs_groups_in: Names = frozenset()
     """Where it reads group labels: "train", "inference"."""
     yardstick: bool = False

@@ -96,14 +96,15 @@ def facts_of(prepared: prepare.Prepared, text: str, command: str) -> RunFacts:
 
 def _strategy_facts(cell: Cell, options: Mapping[str, Any]) -> StrategyFacts:
     strategy = cell.strategy()
-    parts = compose.parts_of(strategy)
+    parts = dict(zip(cell.use.split("+"), compose.parts_of(strategy), strict=True))
     return StrategyFacts(
         label=cell.label,
         use=cell.use,
         options=", ".join(f"{name} = {value}" for name, value in options.items()),
         choices=compose.claims(strategy),
+        trains="+".join(name for name, part in parts.items() if "adapt" in compose.claims(part)),
         needs_groups_in=compose.groups_needed(strategy),
-        reference="; ".join(part.reference for part in parts),
+        reference="; ".join(part.reference for part in parts.values()),
     )
 
 

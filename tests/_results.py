@@ -346,7 +346,10 @@ def facts(levels: dict[str, Level] = EMBEDDED, **more: object) -> RunFacts:
                 label=label,
                 use=label,
                 options="r = 8, alpha = 32" if label == "lora" else "",
-                choices=CHOICES.get(label, frozenset()),
+                choices=frozenset[str]().union(
+                    *(CHOICES.get(part, frozenset()) for part in label.split("+"))
+                ),
+                trains="lora" if "lora" in label.split("+") else "",
                 needs_groups_in=frozenset(
                     {"train"} if label in ("weighted", "adversarial") else ()
                 ),

@@ -1,5 +1,6 @@
 """Parts of the page that can be wrong while the whole still looks right."""
 
+import dataclasses
 import json
 import re
 from itertools import pairwise
@@ -11,6 +12,7 @@ from hypothesis import strategies as st
 from bench import report
 from bench.reporting.columns import cell, column, headline
 from bench.reporting.comparison import comparison
+from bench.reporting.crossing import crossings
 from bench.reporting.drawing import Canvas
 from bench.reporting.groups import groups
 from bench.reporting.looks import look
@@ -75,6 +77,27 @@ def test_a_floor_is_drawn_towards_the_harmless_end(mean: float, p95: float) -> N
     start, width = plot.band
     assert (start == 0) == (p95 > mean)
     assert (start + width == pytest.approx(100)) == (p95 < mean)
+
+
+def test_a_grid_of_strategies_is_crossed_and_each_stands_in_its_place() -> None:
+    levels = FEW | {"lora+weighted": Level(gap=0.05)}
+    gap = "equalized_odds_difference"
+    found = results(levels)
+    more = contrast("lora+weighted", gap, -0.2, "better")
+    shown = sheet_of(dataclasses.replace(found, contrasts=(*found.contrasts, more)), levels)
+    tables = {table.caption: table for table in crossings(shown)}
+    gaps = tables["equalized odds difference"]
+    assert gaps.columns == ("trained", "nothing else", "weighted")
+    (_, full, weighted), (_, lora, both) = gaps.rows
+    assert [row[0].text for row in gaps.rows] == ["everything", "lora"]
+    assert full.hint == "reference"
+    assert (weighted.tone, lora.tone, both.tone) == ("better", "", "better")
+    assert both.text.strip() == "\N{MINUS SIGN}0.200"
+    assert both.under == "to 0.05, p 0.012"  # no interval of a gap's change is quoted
+
+
+def test_strategies_that_make_no_grid_are_not_crossed() -> None:
+    assert crossings(sheet_of(results(FEW))) == ()
 
 
 @given(st.floats(-1, 2), st.floats(0, 0.5))

@@ -14,6 +14,7 @@ from bench.reporting import curves, drawing, further, groups, reliability, table
 from bench.reporting.answer import answer
 from bench.reporting.cells import Grid, Text
 from bench.reporting.comparison import comparison
+from bench.reporting.crossing import crossings
 from bench.reporting.drawing import Canvas
 from bench.reporting.sheet import Sheet
 from bench.reporting.wording import CLOSE, OPEN, metric_words, plain, quantity
@@ -45,6 +46,7 @@ def _context(sheet: Sheet, old: Sheet | None, canvas: Canvas) -> dict[str, Any]:
         "sentences": answer(sheet),
         "reference": plain(sheet.reference) if sheet.reference else "",
         "comparison": comparison(sheet),
+        "crossings": crossings(sheet),
         "contrasts": tables.contrasts(sheet, family=True),
         "other_contrasts": tables.contrasts(sheet, family=False),
         "every_metric": tables.every_metric(sheet),
