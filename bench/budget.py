@@ -1,7 +1,8 @@
 """The budget: a meter that charges everything a cell does, and the schedule that follows it."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from bench.suite import Budget
@@ -25,6 +26,13 @@ class Meter:
     def start(self) -> None:
         """Start the clock: what was needed to set up is nobody's cost."""
         self.started = time.perf_counter()
+
+    @contextmanager
+    def paused(self) -> Iterator[None]:
+        """Stop the clock: what happens meanwhile is not charged."""
+        begun = time.perf_counter()
+        yield
+        self.started += time.perf_counter() - begun
 
     @property
     def seconds(self) -> float:

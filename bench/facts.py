@@ -43,7 +43,8 @@ class StrategyFacts:
     trains: str = ""
     """The part that chooses what is trained; "" where that is everything."""
     needs_groups_in: Names = frozenset()
-    """Where it reads group labels: "train", "inference"."""
+    """Where it reads group labels: "train" (validation included), "validation" (to select a
+    checkpoint), "inference"."""
     yardstick: bool = False
     reference: str = ""
     """The paper, and what deviates from it."""

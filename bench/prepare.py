@@ -12,7 +12,7 @@ from pydantic import ConfigDict, TypeAdapter, ValidationError, validate_call
 from bench import compose, files, model, plan, plugins, store
 from bench.facts import Table
 from bench.schema import BadInputError, Task
-from bench.suite import Suite, TaskChoice, problems
+from bench.suite import Suite, TaskChoice, Training, problems
 from bench.training import tokens
 
 DATA_AUDIT = "data_audit.json"
@@ -57,6 +57,7 @@ def prepare(suite: Suite, *, folder: Path, cache: Path) -> Prepared:
         files.write_sealed(task_folder, partial(_write, loaded))
     task = store.read_task(task_folder / "task.parquet")
     attribute = mitigated_attribute(suite, task)
+    check_selection(suite.training, task, attribute)
     cells = plan.cells(suite, folder=folder, task=task_id, model=model_id, attribute=attribute)
     for cell in {cell.label: cell for cell in cells}.values():
         compose.check(cell.strategy(), task, attribute, where=f"strategies.{cell.label}")
@@ -124,6 +125,15 @@ def check(task: Task) -> None:
     empty = np.array([not text.strip() for text in task.text])
     if empty.any():
         raise BadInputError(f"task {task.name!r}: text is empty at {task.example_id[empty][0]}")
+
+
+def check_selection(training: Training, task: Task, attribute: str) -> None:
+    """Refuse a rule that reads validation groups on a task without."""
+    if training.selects_by_group and not attribute:
+        raise BadInputError(
+            f"training.selection = {training.selection!r}: needs groups; task {task.name!r} has "
+            "none; choose 'last' or 'validation_log_loss'"
+        )
 
 
 def mitigated_attribute(suite: Suite, task: Task) -> str:

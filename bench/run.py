@@ -16,7 +16,7 @@ from bench.launch.slots import Slots
 from bench.plan import Cell
 from bench.progress import Watch
 from bench.schema import BadInputError, Predictions, Task
-from bench.suite import Suite
+from bench.suite import Suite, Training
 from bench.worker import Job
 
 
@@ -85,7 +85,7 @@ def facts_of(prepared: prepare.Prepared, text: str, command: str) -> RunFacts:
         currency=suite.budget.currency,
         amount=suite.budget.amount,
         reference=suite.reference_strategy,
-        selection_rule="the last step of the budget; nothing was selected on any split",
+        selection_rule=_selection_rule(suite.training),
         settings=suite.audit.settings,
         environment=provenance.environment(),
         commit=provenance.commit(),
@@ -94,16 +94,28 @@ def facts_of(prepared: prepare.Prepared, text: str, command: str) -> RunFacts:
     )
 
 
+def _selection_rule(training: Training) -> str:
+    """Return in words which weights predict."""
+    if training.selection == "last":
+        return "the last step of the budget; nothing was selected on any split"
+    groups = "validation groups were used" if training.selects_by_group else "no groups were used"
+    return (
+        f"the best of {training.checkpoints} checkpoints by {training.selection}, at equal "
+        f"fractions of the budget; {groups}"
+    )
+
+
 def _strategy_facts(cell: Cell, options: Mapping[str, Any]) -> StrategyFacts:
     strategy = cell.strategy()
     parts = dict(zip(cell.use.split("+"), compose.parts_of(strategy), strict=True))
+    selected = {"validation"} if cell.training.selects_by_group else set[str]()
     return StrategyFacts(
         label=cell.label,
         use=cell.use,
         options=", ".join(f"{name} = {value}" for name, value in options.items()),
         choices=compose.claims(strategy),
         trains="+".join(name for name, part in parts.items() if "adapt" in compose.claims(part)),
-        needs_groups_in=compose.groups_needed(strategy),
+        needs_groups_in=compose.groups_needed(strategy) | selected,
         reference="; ".join(part.reference for part in parts.values()),
     )
 

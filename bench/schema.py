@@ -132,6 +132,12 @@ class Ledger:
     """Bytes of the parameters that differ from the pretrained model."""
     energy_joules: float | None = None
     """From NVML; None where there is no such meter."""
+    rows_at_a_time: int | None = None
+    """Of a batch; fewer than all of it where the memory was too small."""
+    kept_fraction: float = 1.0
+    """Of the budget, spent when the weights that predict were reached."""
+    kept_because: str = ""
+    """The selection rule and its score, or why there was none; "": the last step's always are."""
 
 
 class CurvePoint(NamedTuple):

@@ -74,6 +74,18 @@ class Training(Record):
     max_gradient_norm: float = Field(default=1.0, gt=0)
     precision: Literal["auto", "fp32", "bf16"] = "auto"
     """`auto`: bf16 autocast where the device computes in it, fp32 master weights always."""
+    selection: Literal[
+        "last", "validation_log_loss", "validation_worst_group", "validation_dto"
+    ] = "last"
+    """Which weights predict: those of the last step, or of the checkpoint that is best on
+    validation; the last two rules read its group labels, in groups of 30 examples or more."""
+    checkpoints: int = Field(default=5, ge=1, le=1000)
+    """How often validation is asked, at equal fractions of the budget; never for `last`."""
+
+    @property
+    def selects_by_group(self) -> bool:
+        """Whether the selection rule reads the groups of validation."""
+        return self.selection in ("validation_worst_group", "validation_dto")
 
 
 class StrategyChoice(BaseModel):

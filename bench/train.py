@@ -2,7 +2,9 @@
 
 from collections.abc import Iterator
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -22,11 +24,22 @@ from bench.training.device import Machine
 from bench.training.loop import Learner, Recipe, fit
 from bench.training.pace import DivergedError, Pace, Progress
 from bench.training.predict import predict
+from bench.training.selection import Kept, Selection
 from bench.training.tokens import ORIGINAL, Tokens
 
 
 class CellFailedError(Exception):
     """A cell that could not be trained, and why; the other cells go on."""
+
+
+class Trained(NamedTuple):
+    """A learner that spent its budget, and how."""
+
+    learner: Learner
+    pace: Pace
+    seconds: float
+    rows_at_a_time: int
+    kept: Kept
 
 
 def train(  # noqa: PLR0913 - the one entry: what, from what, where, and who is told
@@ -57,19 +70,19 @@ def train(  # noqa: PLR0913 - the one entry: what, from what, where, and who is 
     machine = devices.choose(device, cell.training.precision)
     energy = devices.energy_joules(machine)
     try:
-        learner, pace, seconds = learn(cell, task, tokens, machine, progress)
+        trained = learn(cell, task, tokens, machine, progress)
     except DivergedError as error:
         raise CellFailedError(str(error)) from None
     if energy is not None:
         energy = (devices.energy_joules(machine) or energy) - energy
     if model_folder is not None:
-        models.save(learner.classifier.model, cell.model, model_folder)
-    validation, test = predicted(cell, task, tokens, learner)
+        models.save(trained.learner.classifier.model, cell.model, model_folder)
+    validation, test = predicted(cell, task, tokens, trained.learner)
     return Outcome(
         test=test,
         validation=validation,
-        ledger=_ledger(learner, pace.meter, seconds, energy),
-        curve=tuple(pace.curve),
+        ledger=_ledger(trained, energy),
+        curve=tuple(trained.pace.curve),
         hardware=machine.facts(),
     )
 
@@ -84,28 +97,26 @@ def training_split(task: Task, attribute: str) -> Split:
     return Split(label, group.astype(np.int64), len(task.classes), len(names))
 
 
-def learn(
-    cell: Cell, task: Task, tokens: Tokens, machine: Machine, progress: Progress
-) -> tuple[Learner, Pace, float]:
-    """Train, in ever smaller parts of a batch while the memory is too small for the whole.
-
-    Returns the trained learner, the pace with its meter and curve, and the seconds it took.
-    """
+def learn(cell: Cell, task: Task, tokens: Tokens, machine: Machine, progress: Progress) -> Trained:
+    """Train, in ever smaller parts of a batch while the memory is too small for the whole."""
     tried = []
     for parts in _powers_of_two(cell.training.batch_size):
-        tried.append(-(-cell.training.batch_size // parts))
+        tried.append(_rows_at_a_time(cell, parts))
         try:
             learner = build(cell, task, tokens.pad, machine)
             pace = Pace(
                 Meter(cell.budget), step_cost(learner, tokens.pad), cell.training.warmup, progress
             )
-            _fit(learner, pace, cell, (task, tokens), parts)
-            return learner, pace, pace.meter.seconds
+            return _fit(learner, pace, cell, (task, tokens), parts)
         except RuntimeError as error:
             if not _out_of_memory(error):
                 raise
     sizes = ", ".join(map(str, tried))
     raise CellFailedError(f"out of memory on {machine.device} with {sizes} rows at a time")
+
+
+def _rows_at_a_time(cell: Cell, parts: int) -> int:
+    return -(-cell.training.batch_size // parts)
 
 
 def _powers_of_two(size: int) -> Iterator[int]:
@@ -149,7 +160,31 @@ def step_cost(learner: Learner, pad: int) -> Cost:
     return flops.measure(learner.train(), run)
 
 
-def _fit(learner: Learner, pace: Pace, cell: Cell, data: tuple[Task, Tokens], parts: int) -> None:
+def _fit(
+    learner: Learner, pace: Pace, cell: Cell, data: tuple[Task, Tokens], parts: int
+) -> Trained:
+    batches = _batches(learner, cell, data, parts)
+    rate = cell.strategy().learning_rate or cell.training.learning_rate
+    recipe = Recipe(training=cell.training, peak_rate=rate, seed=cell.seed, parts=parts)
+    rows, kept = _rows_at_a_time(cell, parts), Kept(1.0, "")
+    if cell.training.selection == "last":
+        fit(learner, batches, pace, recipe)
+        return Trained(learner, pace, pace.meter.seconds, rows, kept)
+    answers = partial(_validation, learner, cell, data)
+    selection = Selection(learner, pace, cell.training, cell.attribute, answers)
+    fit(learner, batches, pace, recipe, [selection])
+    return Trained(learner, pace, pace.meter.seconds, rows, selection.settle())
+
+
+def _validation(learner: Learner, cell: Cell, data: tuple[Task, Tokens]) -> Predictions:
+    """Return what the model answers on validation, which only selection may ask while training."""
+    rows = np.flatnonzero(data[0].split == "validation")
+    return predict(learner.classifier, data, ORIGINAL, rows, learner.machine)
+
+
+def _batches(
+    learner: Learner, cell: Cell, data: tuple[Task, Tokens], parts: int
+) -> DataLoader[Any]:
     task, tokens = data
     strategy, split = cell.strategy(), training_split(task, cell.attribute)
     view = tokens.views[ORIGINAL]
@@ -162,15 +197,12 @@ def _fit(learner: Learner, pace: Pace, cell: Cell, data: tuple[Task, Tokens], pa
         parts=parts,
         seed=cell.seed,
     )
-    batches = DataLoader(
+    return DataLoader(
         TrainingRows(view, entries, split, tokens.pad),
         batch_sampler=sampler,
         collate_fn=lambda batch: batch,
         pin_memory=learner.machine.is_cuda,
     )
-    rate = strategy.learning_rate or cell.training.learning_rate
-    recipe = Recipe(training=cell.training, peak_rate=rate, seed=cell.seed, parts=parts)
-    fit(learner, batches, pace, recipe)
 
 
 def predicted(
@@ -198,18 +230,22 @@ def predicted(
     return revised(validation), {name: revised(table) for name, table in answers.items()}
 
 
-def _ledger(learner: Learner, meter: Meter, seconds: float, energy: float | None) -> Ledger:
+def _ledger(trained: Trained, energy: float | None) -> Ledger:
     """Return what was spent; the parameters are the classifier's, not an adversary's."""
-    trained = [p for p in learner.classifier.parameters() if p.requires_grad]
+    meter, learner = trained.pace.meter, trained.learner
+    parameters = [p for p in learner.classifier.parameters() if p.requires_grad]
     return Ledger(
         flops=meter.flops,
         tokens=meter.tokens,
         padded_tokens=meter.padded_tokens,
         examples=meter.examples,
         steps=meter.steps,
-        seconds=seconds,
+        seconds=trained.seconds,
         peak_memory_bytes=devices.peak_memory_bytes(learner.machine),
-        trainable_parameters=sum(p.numel() for p in trained),
-        stored_bytes=sum(p.numel() * p.element_size() for p in trained),
+        trainable_parameters=sum(p.numel() for p in parameters),
+        stored_bytes=sum(p.numel() * p.element_size() for p in parameters),
         energy_joules=energy,
+        rows_at_a_time=trained.rows_at_a_time,
+        kept_fraction=trained.kept.fraction,
+        kept_because=trained.kept.why,
     )

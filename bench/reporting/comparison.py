@@ -135,5 +135,6 @@ def _cost(sheet: Sheet, strategy: StrategyFacts, currency: str) -> Fact:
 
 
 def _reads(strategy: StrategyFacts) -> Fact:
-    text = " and ".join(sorted(strategy.needs_groups_in, reverse=True)) or NOTHING
+    places = ("train", "validation", "inference")
+    text = " and ".join(p for p in places if p in strategy.needs_groups_in) or NOTHING
     return Fact(text, str(len(strategy.needs_groups_in)))

@@ -19,7 +19,7 @@ from bench.reporting.wording import (
     plain,
     quantity,
 )
-from bench.schema import Contrast, Metric
+from bench.schema import Contrast, Ledger, Metric
 
 
 def contrasts(sheet: Sheet, *, family: bool) -> Grid:
@@ -138,16 +138,18 @@ SPENT = (
     "trainable_parameters",
     "stored_bytes",
     "energy_joules",
+    "rows_at_a_time",
 )
 
 
 def cost(sheet: Sheet) -> Grid | None:
-    """Return what each cell spent in every currency."""
+    """Return what each cell spent in every currency, and which of its checkpoints predicts."""
     cells = sheet.facts.cells
     if not cells:
         return None
     ledgers = [c.ledger for c in cells if c.ledger is not None]
     columns = [c for c in SPENT if any(getattr(x, c) is not None for x in ledgers)]
+    selected = any(x.kept_because for x in ledgers)
     rows = tuple(
         (
             Text(plain(c.strategy), name=True),
@@ -157,11 +159,20 @@ def cost(sheet: Sheet) -> Grid | None:
                 Text(quantity(x, getattr(c.ledger, x)) if c.ledger else NOTHING, number=True)
                 for x in columns
             ),
+            *([_kept(c.ledger)] if selected else []),
         )
         for c in cells
     )
     titles = (metric_words(c.removesuffix("_bytes").removesuffix("_joules")) for c in columns)
-    return Grid(("strategy", "seed", "status", *titles), rows)
+    kept = ("weights kept at",) if selected else ()
+    return Grid(("strategy", "seed", "status", *titles, *kept), rows)
+
+
+def _kept(ledger: Ledger | None) -> Text:
+    """Return at which fraction of the budget the weights stood that predict, and why these."""
+    if ledger is None:
+        return Text(NOTHING)
+    return Text(f"{ledger.kept_fraction:.0%} of budget", ledger.kept_because.replace("_", " "))
 
 
 def failures(sheet: Sheet) -> Grid | None:

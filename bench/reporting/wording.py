@@ -78,7 +78,7 @@ def decimals(low: float | None, high: float | None) -> int:
     if low is None or high is None or not math.isfinite(high - low) or high <= low:
         return 3
     half = (high - low) / 2
-    exponent = math.floor(math.log10(half))
+    exponent = max(math.floor(math.log10(half)), -9)  # finer is never shown, and 1e-324 is 0
     leading = round(half / 10**exponent, 9)  # 0.3 is stored a little short of 3 tenths
     return min(max(-exponent + (1 if leading < 3 else 0), 0), 4)  # noqa: PLR2004
 

@@ -25,6 +25,16 @@ class Machine:
         """Whether an NVIDIA or AMD accelerator computes."""
         return self.device.type == "cuda"
 
+    @property
+    def generators(self) -> list[int]:
+        """Accelerators that draw random numbers besides the CPU."""
+        return [self.device.index] if self.is_cuda else []
+
+    def finish(self) -> None:
+        """Wait for what was asked of an accelerator, so that it is charged to whoever asked."""
+        if self.is_cuda:
+            torch.cuda.synchronize(self.device)
+
     def autocast(self) -> torch.autocast:
         """Return a fresh autocast context."""
         return torch.autocast(self.device.type, dtype=torch.bfloat16, enabled=self.bf16)

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from torch.nn.utils import clip_grad_norm_
 from torch.optim import AdamW, Optimizer
 from torch.utils.data import DataLoader
-from transformers import PrinterCallback, Trainer, TrainingArguments
+from transformers import PrinterCallback, Trainer, TrainerCallback, TrainingArguments
 
 from bench.model import Classifier
 from bench.strategy import Batch, Objective
@@ -53,8 +53,14 @@ class Recipe:
     """Pieces that each batch is cut into, so that it fits the memory."""
 
 
-def fit(learner: Learner, batches: DataLoader[Any], pace: Pace, recipe: Recipe) -> None:
-    """Train until the budget is spent.
+def fit(
+    learner: Learner,
+    batches: DataLoader[Any],
+    pace: Pace,
+    recipe: Recipe,
+    watchers: Sequence[TrainerCallback] = (),
+) -> None:
+    """Train until the budget is spent; `watchers` are called after the pace.
 
     Raises
     ------
@@ -65,6 +71,8 @@ def fit(learner: Learner, batches: DataLoader[Any], pace: Pace, recipe: Recipe) 
     """
     with tempfile.TemporaryDirectory() as scratch:  # the Trainer insists on a folder
         loop = _Loop(learner, batches, pace, recipe, scratch)
+        for watcher in watchers:
+            loop.add_callback(watcher)
         loop.train()
 
 

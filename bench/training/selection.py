@@ -1,0 +1,108 @@
+"""Selection: which of several checkpoints predicts, chosen on validation and never on test."""
+
+import math
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor, nn
+from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
+
+from bench import plugins
+from bench.schema import AuditSettings, Evidence, Predictions
+from bench.suite import Training
+from bench.training.loop import Learner
+from bench.training.pace import Pace
+
+RULES = {
+    "validation_log_loss": ("accuracy", "log_loss"),
+    "validation_worst_group": ("group_fairness", "worst_group_accuracy"),
+    "validation_dto": ("trade_off", "dto"),
+}
+"""Rule -> the audit and its metric that judge a checkpoint."""
+
+
+class Kept(NamedTuple):
+    """The weights that predict."""
+
+    fraction: float
+    """Of the budget, spent when they were reached."""
+    why: str
+    """The rule and its score, or why there was none."""
+
+
+class Selection(TrainerCallback):
+    """Scores the model on validation at equal fractions of the budget and keeps the best.
+
+    Validation is answered before any revision, is not charged, and changes nothing in training:
+    the same steps follow as without it.
+    """
+
+    def __init__(
+        self,
+        learner: Learner,
+        pace: Pace,
+        training: Training,
+        attribute: str,
+        answer: Callable[[], Predictions],
+    ) -> None:
+        self.learner, self.pace, self.training = learner, pace, training
+        self.attribute, self.answer = attribute, answer
+        self.score, self.fraction, self.undefined = math.nan, 1.0, ""
+        self.weights: dict[str, Tensor] = {}
+        self._next = 1  # checkpoint, of `training.checkpoints`
+
+    def on_step_end(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
+    ) -> None:
+        """Judge the weights when the next fraction of the budget is spent."""
+        fraction = self.pace.meter.fraction
+        if fraction * self.training.checkpoints < self._next:
+            return
+        self._next = math.floor(fraction * self.training.checkpoints) + 1
+        machine = self.learner.machine
+        machine.finish()
+        with self.pace.meter.paused(), torch.random.fork_rng(machine.generators):
+            self._judge(min(fraction, 1.0), self.answer())
+
+    def _judge(self, fraction: float, answers: Predictions) -> None:
+        audit, metric = RULES[self.training.selection]
+        score, reason = _score(audit, metric, answers, self.attribute)
+        sign = 1 if plugins.load("bench.audits", audit).METRICS[metric].better == "higher" else -1
+        if math.isnan(score):
+            self.undefined = reason
+        elif not sign * score < sign * self.score:  # the later one of two that score the same
+            self.score, self.fraction = score, fraction
+            self.weights = {n: t.detach().cpu().clone() for n, t in self._variable().items()}
+
+    def _variable(self) -> dict[str, Tensor]:
+        """Return what training changes in the classifier, by name."""
+        classifier: nn.Module = self.learner.classifier
+        trained = {n: p for n, p in classifier.named_parameters() if p.requires_grad}
+        return trained | dict(classifier.named_buffers())
+
+    def settle(self) -> Kept:
+        """Put the best weights back and say which they are."""
+        rule = self.training.selection
+        if not self.weights:
+            return Kept(1.0, f"last step: {rule} is undefined ({self.undefined})")
+        with torch.no_grad():
+            for name, tensor in self._variable().items():
+                tensor.copy_(self.weights[name])
+        return Kept(self.fraction, f"{rule} {self.score:.4g}")
+
+
+def _score(audit: str, metric: str, answers: Predictions, attribute: str) -> tuple[float, str]:
+    """Return a metric of validation as its audit defines it, or NaN and why."""
+    from bench.resample import Sample  # most runs select nothing and need no statistics
+
+    where = "" if audit == "accuracy" else attribute
+    answers = replace(answers, groups={where: answers.groups[where]} if where else {})
+    evidence = Evidence(strategy="checkpoint", seeds=(0,), test=(answers,))
+    settings = AuditSettings(replicates=2, only=(metric,))
+    sample = Sample([evidence], settings)
+    for estimate in plugins.load("bench.audits", audit).estimates(evidence, sample):
+        if (estimate.metric, estimate.attribute) == (metric, where):
+            return float(estimate.values[0, 0]), estimate.undefined
+    return math.nan, f"no validation group has {settings.min_group_size} examples"
