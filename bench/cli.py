@@ -84,6 +84,7 @@ def plan(suite: SuiteName, runs: Runs = Path("runs"), seeds: Seeds = None) -> No
     from rich.table import Table
 
     from bench import collect, files, prepare
+    from bench import plan as planning
     from bench import run as stages
     from bench import suite as suites
 
@@ -92,12 +93,13 @@ def plan(suite: SuiteName, runs: Runs = Path("runs"), seeds: Seeds = None) -> No
     stages.check_names(chosen)
     prepared = prepare.prepare(chosen, folder=path.parent, cache=runs / ".cache")
     table = Table("strategy", "seed", "cell", "state", title=f"{chosen.name}: {path.name}")
-    for cell in prepared.cells:
+    cells = planning.with_first_stages(prepared.cells)
+    for cell in cells:
         done = files.is_sealed(collect.cell_folder(runs / chosen.name, cell.id))
         table.add_row(cell.label, str(cell.seed), cell.id, "finished" if done else "to be trained")
     out.print(table)
     budget = chosen.budget
-    out.print(f"{len(prepared.cells)} cells, {budget.amount:.4g} {budget.currency} each")
+    out.print(f"{len(cells)} cells, {budget.amount:.4g} {budget.currency} a strategy and seed")
 
 
 @app.command()

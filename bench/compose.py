@@ -1,9 +1,10 @@
 """Find strategies by name, check their options, and compose several into one."""
 
+import ast
 import hashlib
 import inspect
 from collections.abc import Iterable, Mapping
-from dataclasses import MISSING, Field, dataclass, fields
+from dataclasses import MISSING, Field, dataclass, fields, replace
 from pathlib import Path
 from typing import Any, get_type_hints
 
@@ -17,6 +18,9 @@ from bench.strategy import Objective, Strategy
 from bench.suite import problems
 
 CHOICES = ("adapt", "sampling_weights", "objective", "revise")
+PLAIN = "full"
+"""What a first stage trains where no other part says."""
+_CONTRACTS = frozenset({"bench.schema", "bench.strategy"})
 
 
 def claims(strategy: Strategy) -> frozenset[str]:
@@ -92,6 +96,35 @@ def compose(parts: Mapping[str, Strategy]) -> Strategy:
     )
 
 
+def first_stage(
+    parts: Mapping[str, Strategy], folders: Iterable[Path] = ()
+) -> tuple[dict[str, Strategy], float] | None:
+    """Return the parts of a composition's first stage and its share of the budget, if it has one.
+
+    What only revises starts from all that the other parts train, at the whole budget. What
+    declares a first stage starts from a short training of the other parts.
+
+    Raises
+    ------
+    BadInputError
+        A declared share leaves nothing for one of the stages.
+    """
+    shares = {name: p.first_stage_share for name, p in parts.items() if p.first_stage_share}
+    revising = {name: 1.0 for name, part in parts.items() if claims(part) == {"revise"}}
+    name, share = next(iter([*revising.items(), *shares.items()]), ("", 0.0))
+    if not name:
+        return None
+    if name not in revising and not 0 < share < 1:
+        raise BadInputError(f"{name}: first_stage_share = {share:g}: give one between 0 and 1")
+    rest = {n: part for n, part in parts.items() if n != name}
+    rest = rest or {PLAIN: find(PLAIN, folders)()}
+    rate = compose(parts).learning_rate
+    if compose(rest).learning_rate is None and rate is not None:
+        first = next(iter(rest))
+        rest[first] = replace(rest[first], learning_rate=rate)
+    return rest, share
+
+
 def groups_needed(strategy: Strategy) -> frozenset[str]:
     """Return where a strategy reads group labels: "train", "inference", both or nowhere."""
     return frozenset[str]().union(*(part.needs_groups_in for part in parts_of(strategy)))
@@ -140,8 +173,26 @@ def find(name: str, folders: Iterable[Path] = ()) -> type[Strategy]:
 
 
 def source(name: str, folders: Iterable[Path] = ()) -> str:
-    """Return the sha256 of a strategy's file: an edited strategy is another strategy."""
-    return hashlib.sha256(Path(inspect.getfile(find(name, folders))).read_bytes()).hexdigest()
+    """Return the sha256 of a strategy's file and of our helpers that it imports.
+
+    An edited strategy is another strategy; the contracts have no say in what it computes.
+    """
+    file = Path(inspect.getfile(find(name, folders)))
+    content = b"".join(path.read_bytes() for path in (file, *_helpers(file)))
+    return hashlib.sha256(content).hexdigest()
+
+
+def _helpers(file: Path) -> list[Path]:
+    imports = [n for n in ast.walk(ast.parse(file.read_bytes())) if isinstance(n, ast.ImportFrom)]
+    modules = {
+        name
+        for found in imports
+        for name in (f"{found.module}", *(f"{found.module}.{alias.name}" for alias in found.names))
+        if name.split(".")[0] in ("bench", "strategies")
+    }
+    root = Path(__file__).parents[1]
+    paths = (root / f"{name.replace('.', '/')}.py" for name in sorted(modules - _CONTRACTS))
+    return [path for path in paths if path.is_file()]
 
 
 def build(

@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
@@ -25,7 +25,7 @@ class Cell:
     options: Mapping[str, Mapping[str, Any]]
     """Part of the composition -> every option, defaults filled in."""
     sources: tuple[str, ...]
-    """sha256 of each strategy file: an edited strategy is another cell."""
+    """sha256 of each strategy's code: an edited strategy is another cell."""
     strategy_path: tuple[Path, ...] = ()
     seed: int
     task: str
@@ -34,9 +34,14 @@ class Cell:
     model: ModelChoice
     model_fingerprint: str
     budget: Budget
+    """Of all stages together."""
     training: Training
+    first: "Cell | None" = None
+    """The cell that this one starts from; trained once for all that start from it."""
     hidden: bool = False
-    """Hidden vectors are stored because an audit reads them."""
+    """Hidden vectors are stored because an audit or a second stage reads them."""
+    answers_training: bool = False
+    """Predictions of the training split are stored because a second stage reads them."""
     keep_model: bool = False
     version: str = field(default=bench.__version__)
 
@@ -57,7 +62,12 @@ class Cell:
             for name, value in vars(self).items()
             if name not in {"label", "strategy_path", "id", *records}
         }
-        return plain | records
+        return plain | records | {"first": self.first.definition if self.first else None}
+
+    @property
+    def trains(self) -> bool:
+        """Whether its first stage leaves something of the budget; else it only revises."""
+        return self.first is None or self.first.budget != self.budget
 
     def strategy(self) -> Strategy:
         """Return the strategy, or composition, that this cell trains.
@@ -86,25 +96,69 @@ def cells(suite: Suite, *, folder: Path, task: str, model: str, attribute: str) 
     attribute : the mitigated group attribute, "" where the task has none
     """
     path = tuple((folder / p).resolve() for p in suite.strategy_path)
-    plan = []
-    for label, choice in suite.strategies.items():
-        use = choice.use or label
-        parts = compose.build(use, choice.options, path, where=f"strategies.{label}")
-        common = Cell(
-            label=label,
-            use=use,
-            options={name: asdict(part) for name, part in parts.items()},
-            sources=tuple(compose.source(name, path) for name in parts),
-            strategy_path=path,
-            seed=0,
-            task=task,
-            attribute=attribute,
-            model=suite.model,
-            model_fingerprint=model,
-            budget=suite.budget,
-            training=suite.training,
-            hidden="leakage" in suite.audit.audits,
-            keep_model=suite.keep_models,
+    compositions = {
+        label: compose.build(
+            choice.use or label, choice.options, path, where=f"strategies.{label}"
         )
-        plan += [replace(common, seed=seed) for seed in suite.seeds]
-    return plan
+        for label, choice in suite.strategies.items()
+    }
+    revisers = (part for parts in compositions.values() for part in parts.values())
+    common = Cell(
+        label="",
+        use="",
+        options={},
+        sources=(),
+        strategy_path=path,
+        seed=0,
+        task=task,
+        attribute=attribute,
+        model=suite.model,
+        model_fingerprint=model,
+        budget=suite.budget,
+        training=suite.training,
+        hidden="leakage" in suite.audit.audits or any(part.reads_hidden for part in revisers),
+        keep_model=suite.keep_models,
+    )
+    return [
+        replace(_composed(parts, replace(common, seed=seed)), label=label)
+        for label, parts in compositions.items()
+        for seed in suite.seeds
+    ]
+
+
+def _composed(parts: Mapping[str, Strategy], common: Cell) -> Cell:
+    """Return the cell of a composition, with the one that it starts from."""
+    use = "+".join(parts)
+    cell = replace(
+        common,
+        label=f"{use} (first stage)",
+        use=use,
+        options={name: asdict(part) for name, part in parts.items()},
+        sources=tuple(compose.source(name, common.strategy_path) for name in parts),
+    )
+    found = compose.first_stage(parts, common.strategy_path)
+    if found is None:
+        return cell
+    rest, share = found
+    if share == 1:
+        return replace(cell, first=_composed(rest, common))
+    budget = common.budget.model_copy(update={"amount": common.budget.amount * share})
+    short = replace(common, budget=budget, answers_training=True, hidden=False, keep_model=False)
+    return replace(cell, first=_composed(rest, short))
+
+
+def with_first_stages(cells: Iterable[Cell]) -> list[Cell]:
+    """Return every cell that must run for `cells`, each once, a first stage before its followers.
+
+    A first stage that is also a strategy of the suite bears that strategy's label.
+    """
+    asked = list(cells)
+    own = {cell.id: cell for cell in asked}
+    needed = {c.id: own.get(c.id, c) for cell in asked for c in _from_the_first(cell)}
+    return list(needed.values())
+
+
+def _from_the_first(cell: Cell) -> Iterator[Cell]:
+    if cell.first:
+        yield from _from_the_first(cell.first)
+    yield cell

@@ -8,7 +8,7 @@ from typing import Any
 
 from rich.console import Console
 
-from bench import collect, compose, files, plugins, prepare, provenance, store, yardsticks
+from bench import collect, compose, files, plan, plugins, prepare, provenance, store, yardsticks
 from bench.facts import CellFacts, ModelCard, RunFacts, StrategyFacts
 from bench.gating import rules
 from bench.launch.local import Launcher
@@ -187,18 +187,19 @@ def with_seeds(suite: Suite, number: int | None) -> Suite:
 def jobs_of(
     prepared: prepare.Prepared, run: Path, *, only: Sequence[str], device: str
 ) -> list[Job]:
-    """Return one job a cell, of the strategies named by `only` or of all."""
+    """Return one job a cell, of the strategies named by `only` or of all, and of first stages."""
     if strangers := set(only) - set(prepared.suite.strategies):
         known = ", ".join(prepared.suite.strategies)
         raise BadInputError(f"--only {sorted(strangers)[0]}: no strategy here; there are: {known}")
-    cells = {c.id: c for c in prepared.cells if not only or c.label in only}
+    cells = [c for c in prepared.cells if not only or c.label in only]
     return [
         Job(
             cell=cell,
             task_file=prepared.task_file,
             tokens_folder=prepared.tokens_folder,
             destination=collect.cell_folder(run, cell.id),
+            after=collect.cell_folder(run, cell.first.id) if cell.first else None,
             device=device,
         )
-        for cell in cells.values()
+        for cell in plan.with_first_stages(cells)
     ]

@@ -53,6 +53,7 @@ class Split(NamedTuple):
     group: Array  # (n,) int64 in 0..n_groups-1
     n_classes: int
     n_groups: int
+    prediction: Array | None = None  # (n,) int64, the first stage's; None: there was none
 
     @property
     def counts(self) -> Array:
@@ -138,6 +139,8 @@ class Ledger:
     """Of the budget, spent when the weights that predict were reached."""
     kept_because: str = ""
     """The selection rule and its score, or why there was none; "": the last step's always are."""
+    revision_seconds: float = 0.0
+    """Of `seconds`, after the last step: revising predictions, whose operations nobody counts."""
 
 
 class CurvePoint(NamedTuple):
@@ -161,6 +164,8 @@ class Outcome:
     curve: tuple[CurvePoint, ...]
     hardware: Mapping[str, str]
     """Device, precision, threads, attention kernel: what can change the last digit."""
+    train: Predictions | None = None
+    """Answers on the training split, where a second stage reads them."""
 
 
 @dataclass(frozen=True, kw_only=True)

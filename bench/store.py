@@ -127,6 +127,8 @@ def write_outcome(folder: Path, outcome: Outcome) -> None:
     """Write everything a cell leaves behind into an open folder."""
     answers = {("validation", "original"): outcome.validation}
     answers |= {("test", view): p for view, p in outcome.test.items()}
+    if outcome.train is not None:
+        answers["train", "original"] = outcome.train
     write_predictions(folder / "predictions.parquet", answers)
     files.write(folder / "ledger.json", files.to_json(asdict(outcome.ledger)))
     files.write(folder / "hardware.json", files.to_json(dict(outcome.hardware)))
@@ -140,6 +142,7 @@ def read_outcome(folder: Path) -> Outcome:
     return Outcome(
         test={view: p for (split, view), p in answers.items() if split == "test"},
         validation=answers["validation", "original"],
+        train=answers.get(("train", "original")),
         ledger=read_ledger(folder),
         curve=read_curve(folder),
         hardware=files.read_json(folder / "hardware.json"),

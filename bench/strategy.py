@@ -50,6 +50,8 @@ class Strategy:
     """The paper, and what deviates from it."""
     binary_only: ClassVar[bool] = False
     """Whether `revise` makes sense for two classes only."""
+    reads_hidden: ClassVar[bool] = False
+    """Whether `revise` reads hidden vectors; they are stored only if something reads them."""
 
     learning_rate: float | None = None
     """Peak learning rate; the suite's when not given."""
@@ -58,6 +60,16 @@ class Strategy:
     def needs_groups_in(self) -> frozenset[str]:
         """Where group labels are read: "train" (validation included), "inference"."""
         return frozenset()
+
+    @property
+    def first_stage_share(self) -> float:
+        """Share of the budget that goes to a first stage, which trains without this strategy.
+
+        The training itself then begins again from the pretrained weights, with what is left, and
+        `Split.prediction` says what the first stage made of the training examples. 0: no first
+        stage. What only revises needs none declared: it starts from the finished training.
+        """
+        return 0.0
 
     def adapt(self, model: nn.Module) -> nn.Module:
         """Choose what is trained: freeze, wrap or extend `model`.
@@ -82,6 +94,7 @@ class Strategy:
     def revise(self, validation: Predictions, predictions: Predictions) -> Predictions:
         """Choose what is revised: change `predictions` by what `validation` teaches.
 
-        Both hold hidden vectors, and the mitigated attribute as their only group.
+        Both hold the mitigated attribute as their only group, and hidden vectors (float32, of
+        half that precision) where `reads_hidden`.
         """
         return predictions

@@ -1,7 +1,6 @@
 """Train: one cell becomes predictions, a ledger and a learning curve."""
 
 from collections.abc import Iterator
-from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -11,7 +10,7 @@ import torch
 from torch.utils.data import DataLoader
 from transformers import set_seed
 
-from bench import compose
+from bench import compose, second_stage
 from bench import model as models
 from bench.budget import Cost, Meter
 from bench.plan import Cell
@@ -47,15 +46,17 @@ def train(  # noqa: PLR0913 - the one entry: what, from what, where, and who is 
     task: Task,
     tokens: Tokens,
     *,
+    first: Outcome | None = None,
     device: str = "auto",
     progress: Progress,
     model_folder: Path | None = None,
 ) -> Outcome:
-    """Train one cell, then predict validation, test and every view of test.
+    """Train one cell, then predict validation, test and every view of test, and revise that.
 
     Parameters
     ----------
     cell, task, tokens : what is trained, on which examples, already tokenised
+    first : what the cell that this one starts from left behind
     device : "auto", "cpu", "cuda" or "cuda:N"
     progress : called now and then with the fraction of the budget spent and a few words
     model_folder : where the trained weights are kept (safetensors); None: nowhere
@@ -67,47 +68,64 @@ def train(  # noqa: PLR0913 - the one entry: what, from what, where, and who is 
     CellFailedError
         The loss diverged, or not even one example at a time fits the memory.
     """
+    compose.check(cell.strategy(), task, cell.attribute, where=cell.use)
+    if first is not None and not cell.trains:
+        return second_stage.revised(cell, first)
     machine = devices.choose(device, cell.training.precision)
     energy = devices.energy_joules(machine)
     try:
-        trained = learn(cell, task, tokens, machine, progress)
+        trained = learn(cell, task, tokens, machine, progress, first=first)
     except DivergedError as error:
         raise CellFailedError(str(error)) from None
     if energy is not None:
         energy = (devices.energy_joules(machine) or energy) - energy
     if model_folder is not None:
         models.save(trained.learner.classifier.model, cell.model, model_folder)
-    validation, test = predicted(cell, task, tokens, trained.learner)
-    return Outcome(
-        test=test,
-        validation=validation,
+    answers = predicted(cell, task, tokens, trained.learner)
+    outcome = Outcome(
+        test={view: table for (split, view), table in answers.items() if split == "test"},
+        validation=answers["validation", ORIGINAL],
+        train=answers.get(("train", ORIGINAL)),
         ledger=_ledger(trained, energy),
         curve=tuple(trained.pace.curve),
         hardware=machine.facts(),
     )
+    outcome = second_stage.charged(cell, first, outcome) if first else outcome
+    return second_stage.revised(cell, outcome)
 
 
-def training_split(task: Task, attribute: str) -> Split:
+def training_split(task: Task, attribute: str, first: Outcome | None = None) -> Split:
     """Return what a strategy may know of the training split; one group where there are none."""
     rows = task.split == "train"
     label = task.label[rows].astype(np.int64)
-    if not attribute:
-        return Split(label, np.zeros_like(label), len(task.classes), 1)
-    names, group = np.unique(task.groups[attribute][rows], return_inverse=True)
-    return Split(label, group.astype(np.int64), len(task.classes), len(names))
+    group = np.zeros_like(label)
+    names = np.zeros(1)
+    if attribute:
+        names, group = np.unique(task.groups[attribute][rows], return_inverse=True)
+    prediction = first.train.prediction if first and first.train else None
+    return Split(label, group.astype(np.int64), len(task.classes), len(names), prediction)
 
 
-def learn(cell: Cell, task: Task, tokens: Tokens, machine: Machine, progress: Progress) -> Trained:
+def learn(  # noqa: PLR0913 - what, from what, where, and who is told
+    cell: Cell,
+    task: Task,
+    tokens: Tokens,
+    machine: Machine,
+    progress: Progress,
+    *,
+    first: Outcome | None = None,
+) -> Trained:
     """Train, in ever smaller parts of a batch while the memory is too small for the whole."""
+    budget = second_stage.budget_left(cell, first)
+    data = task, tokens, training_split(task, cell.attribute, first)
     tried = []
     for parts in _powers_of_two(cell.training.batch_size):
         tried.append(_rows_at_a_time(cell, parts))
         try:
             learner = build(cell, task, tokens.pad, machine)
-            pace = Pace(
-                Meter(cell.budget), step_cost(learner, tokens.pad), cell.training.warmup, progress
-            )
-            return _fit(learner, pace, cell, (task, tokens), parts)
+            cost = step_cost(learner, tokens.pad)
+            pace = Pace(Meter(budget), cost, cell.training.warmup, progress)
+            return _fit(learner, pace, cell, data, parts)
         except RuntimeError as error:
             if not _out_of_memory(error):
                 raise
@@ -133,10 +151,9 @@ def build(cell: Cell, task: Task, pad: int, machine: Machine) -> Learner:
     Raises
     ------
     BadInputError
-        The task is none for the strategy.
+        The model is none for the strategy.
     """
     strategy = cell.strategy()
-    compose.check(strategy, task, cell.attribute, where=cell.use)
     set_seed(cell.seed)  # the Trainer seeds again: what an objective draws shifts no dropout
     model = models.load(cell.model, task.classes, pad=pad, attention=machine.attention)
     classifier = models.Classifier(model)
@@ -161,7 +178,7 @@ def step_cost(learner: Learner, pad: int) -> Cost:
 
 
 def _fit(
-    learner: Learner, pace: Pace, cell: Cell, data: tuple[Task, Tokens], parts: int
+    learner: Learner, pace: Pace, cell: Cell, data: tuple[Task, Tokens, Split], parts: int
 ) -> Trained:
     batches = _batches(learner, cell, data, parts)
     rate = cell.strategy().learning_rate or cell.training.learning_rate
@@ -170,7 +187,7 @@ def _fit(
     if cell.training.selection == "last":
         fit(learner, batches, pace, recipe)
         return Trained(learner, pace, pace.meter.seconds, rows, kept)
-    answers = partial(_validation, learner, cell, data)
+    answers = partial(_validation, learner, cell, data[:2])
     selection = Selection(learner, pace, cell.training, cell.attribute, answers)
     fit(learner, batches, pace, recipe, [selection])
     return Trained(learner, pace, pace.meter.seconds, rows, selection.settle())
@@ -183,10 +200,10 @@ def _validation(learner: Learner, cell: Cell, data: tuple[Task, Tokens]) -> Pred
 
 
 def _batches(
-    learner: Learner, cell: Cell, data: tuple[Task, Tokens], parts: int
+    learner: Learner, cell: Cell, data: tuple[Task, Tokens, Split], parts: int
 ) -> DataLoader[Any]:
-    task, tokens = data
-    strategy, split = cell.strategy(), training_split(task, cell.attribute)
+    task, tokens, split = data
+    strategy = cell.strategy()
     view = tokens.views[ORIGINAL]
     entries = view.entries(np.flatnonzero(task.split == "train"))
     set_seed(cell.seed)  # whatever adapting drew, a strategy that chooses examples starts here
@@ -207,33 +224,27 @@ def _batches(
 
 def predicted(
     cell: Cell, task: Task, tokens: Tokens, learner: Learner
-) -> tuple[Predictions, dict[str, Predictions]]:
-    """Return validation, and test by view, each as the strategy revises it."""
-    test = np.flatnonzero(task.split == "test")
-    answers = {
-        name: predict(learner.classifier, (task, tokens), name, test, learner.machine)
-        for name in tokens.views
+) -> dict[tuple[str, str], Predictions]:
+    """Return the answers that are kept, by split and view; nothing is revised yet."""
+    asked = [("validation", ORIGINAL), *(("test", view) for view in tokens.views)]
+    asked += [("train", ORIGINAL)] if cell.answers_training else []
+    return {
+        (split, view): predict(
+            learner.classifier,
+            (task, tokens),
+            view,
+            np.flatnonzero(task.split == split),
+            learner.machine,
+        )
+        for split, view in asked
     }
-    rows = np.flatnonzero(task.split == "validation")
-    validation = predict(learner.classifier, (task, tokens), ORIGINAL, rows, learner.machine)
-    strategy = cell.strategy()
-
-    def mitigated(table: Predictions) -> Predictions:
-        seen = {a: column for a, column in table.groups.items() if a == cell.attribute}
-        return replace(table, groups=seen)
-
-    def revised(table: Predictions) -> Predictions:
-        answered = strategy.revise(mitigated(validation), mitigated(table))
-        hidden = answered.hidden if cell.hidden else None
-        return replace(answered, groups=table.groups, hidden=hidden)
-
-    return revised(validation), {name: revised(table) for name, table in answers.items()}
 
 
 def _ledger(trained: Trained, energy: float | None) -> Ledger:
     """Return what was spent; the parameters are the classifier's, not an adversary's."""
     meter, learner = trained.pace.meter, trained.learner
     parameters = [p for p in learner.classifier.parameters() if p.requires_grad]
+    changed = getattr(learner.classifier.model, "changed_weights", parameters)
     return Ledger(
         flops=meter.flops,
         tokens=meter.tokens,
@@ -243,7 +254,7 @@ def _ledger(trained: Trained, energy: float | None) -> Ledger:
         seconds=trained.seconds,
         peak_memory_bytes=devices.peak_memory_bytes(learner.machine),
         trainable_parameters=sum(p.numel() for p in parameters),
-        stored_bytes=sum(p.numel() * p.element_size() for p in parameters),
+        stored_bytes=sum(p.numel() * p.element_size() for p in changed),
         energy_joules=energy,
         rows_at_a_time=trained.rows_at_a_time,
         kept_fraction=trained.kept.fraction,

@@ -23,6 +23,8 @@ class Job:
     task_file: Path
     tokens_folder: Path
     destination: Path
+    after: Path | None = None
+    """Destination of the job that this one starts from."""
     device: str = "auto"
     threads: int = 1
 
@@ -57,11 +59,18 @@ def execute(job: Job, progress: Callable[[float, str], None]) -> None:
     torch.set_num_threads(job.threads)
     task = store.read_task(job.task_file)
     tokens = Tokens.open(job.tokens_folder)
+    first = store.read_outcome(job.after) if job.after else None
 
     def fill(folder: Path) -> None:
         model_folder = folder / "model" if job.cell.keep_model else None
         outcome = train(
-            job.cell, task, tokens, device=job.device, progress=progress, model_folder=model_folder
+            job.cell,
+            task,
+            tokens,
+            first=first,
+            device=job.device,
+            progress=progress,
+            model_folder=model_folder,
         )
         store.write_outcome(folder, outcome)
         files.write(folder / "cell.json", files.to_json(job.cell.definition))

@@ -17,6 +17,7 @@ class Erase(Strategy):
         "theorem 4.3; fitted on validation, like the logistic head that reads what is left"
     )
     needs_groups_in = frozenset({"train"})
+    reads_hidden = True
 
     target: Literal["equalized_odds", "demographic_parity"] = "equalized_odds"
     """equalized_odds: the group is erased within each label, not only overall."""

@@ -21,6 +21,7 @@ class LastLayerRetraining(Strategy):
         "L2 penalty that is not tuned, and probabilities averaged instead of weights"
     )
     needs_groups_in = frozenset({"train"})
+    reads_hidden = True
 
     subsets: Annotated[int, Field(ge=1)] = 10
     """Random balanced subsets of validation that a head is refitted on."""

@@ -17,7 +17,7 @@ from transformers import AutoModelForSequenceClassification, AutoTokenizer
 
 from bench import compose, plan, plugins
 from bench import model as models
-from bench.schema import BadInputError
+from bench.schema import BadInputError, Predictions
 from bench.strategy import Batch
 from bench.train import build, learn, predicted, step_cost
 from bench.training import device, flops
@@ -29,9 +29,12 @@ from tests import _tiny
 
 NAMES = plugins.names("strategies")
 PAIRS = list(itertools.combinations(NAMES, 2))
+REVISING = [n for n in NAMES if compose.claims(compose.find(n)()) == {"revise"}]
+TRAINING = [n for n in NAMES if n not in REVISING]
+"""Strategies with a training of their own; the others revise what another cell trained."""
 TEMPLATE = Path(compose.__file__).parents[1] / "strategies" / "_template.py"
 CPU = device.choose("cpu", "fp32")
-BUDGET = 5e7  # operations: a few steps of every strategy
+BUDGET = 1.5e8  # operations: a few steps of every stage of every strategy
 
 
 @pytest.fixture(scope="session")
@@ -60,31 +63,63 @@ def decoder_tokens(task, tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
-def trained(task, tokens, decoder_tokens):
+def first(task, tokens, decoder_tokens):
+    """Cell -> what its first stage leaves behind, None without one; made once."""
+
+    @cache
+    def once(cell_id):
+        of, architecture = known[cell_id]
+        encoded = tokens if architecture == "bert" else decoder_tokens
+        return _tiny.stored(_tiny.run(of, task, encoded, first=before(of, architecture)))
+
+    known = {}
+
+    def before(of, architecture="bert"):
+        if of.first is None:
+            return None
+        known[of.first.id] = of.first, architecture
+        return once(of.first.id)
+
+    return before
+
+
+@pytest.fixture(scope="session")
+def trained(task, tokens, decoder_tokens, first):
     """(strategy, architecture) -> its trained learner and pace; made once, shared by tests."""
 
     @cache
     def once(name, architecture="bert"):
         of = cell(name, architecture=architecture, budget=("flops", BUDGET))
         encoded = tokens if architecture == "bert" else decoder_tokens
-        return of, encoded, *learn(of, task, encoded, CPU, silent)[:2]
+        before = first(of, architecture)
+        return of, encoded, *learn(of, task, encoded, CPU, silent, first=before)[:2]
 
     return once
 
 
 @pytest.fixture(scope="session")
-def outcome(task, tokens):
-    """Strategy -> what its finished cell leaves behind."""
+def outcome(task, tokens, decoder_tokens, first):
+    """(strategy, architecture) -> what its finished cell leaves behind."""
 
     @cache
-    def once(name):
-        return _tiny.run(cell(name, budget=("flops", BUDGET)), task, tokens)
+    def once(name, architecture="bert"):
+        of = cell(name, architecture=architecture, budget=("flops", BUDGET))
+        encoded = tokens if architecture == "bert" else decoder_tokens
+        return _tiny.run(of, task, encoded, first=first(of, architecture))
 
     return once
 
 
-def cell(use: str, **more) -> plan.Cell:
-    return _tiny.cells(use, **more)[0]
+def cell(use: str, *, folder: Path = Path(), **more) -> plan.Cell:
+    """A cell; of a small budget its first stage, if it has one, gets enough for a step."""
+    if "options" not in more:
+        halves = {
+            name: {"first_stage_share": 0.5}
+            for name in use.split("+")
+            if compose.find(name)().first_stage_share
+        }
+        more["options"] = halves if "+" in use else halves.get(use)
+    return _tiny.cells(use, folder=folder, **more)[0]
 
 
 def batches(task, tokens, size=16):
@@ -117,30 +152,64 @@ def test_says_where_it_comes_from_and_what_its_options_mean(name):
     assert options <= documented | {"rank"}  # the rank of an update needs no sentence
 
 
-@pytest.mark.parametrize("name", NAMES)
+def same(one: Predictions, other: Predictions) -> bool:
+    return bool(
+        (one.probability == other.probability).all() and (one.prediction == other.prediction).all()
+    )
+
+
+@pytest.mark.parametrize("name", TRAINING)
 def test_is_deterministic_and_silent(name, task, trained, outcome, capfd):
-    first = outcome(name)
+    kept = outcome(name)
     of, tokens, learner, pace = trained(name)
-    validation, test = predicted(of, task, tokens, learner)
-    for one, other in ((first.validation, validation), *((first.test[v], test[v]) for v in test)):
-        assert (one.probability == other.probability).all()
-        assert (one.prediction == other.prediction).all()
-    assert first.ledger.flops == pace.meter.flops
-    assert first.curve == tuple(pace.curve)
+    answers = predicted(of, task, tokens, learner)
+    assert same(kept.validation, answers["validation", ORIGINAL])
+    assert all(same(kept.test[view], answers["test", view]) for view in tokens.views)
+    assert kept.ledger.steps >= pace.meter.steps
+    assert [p.loss for p in kept.curve][-len(pace.curve) :] == [p.loss for p in pace.curve]
+    assert capfd.readouterr() == ("", "")
+
+
+@pytest.mark.parametrize("name", REVISING)
+@pytest.mark.parametrize("architecture", ["bert", "llama"])
+def test_revising_is_deterministic_silent_and_trains_nothing(
+    name, architecture, task, tokens, outcome, first, capfd
+):
+    of = cell(name, architecture=architecture, budget=("flops", BUDGET))
+    kept, before = outcome(name, architecture), first(of, architecture)
+    again = _tiny.run(of, task, None, first=before)
+    assert same(again.validation, kept.validation)
+    assert all(same(again.test[view], kept.test[view]) for view in tokens.views)
+    assert kept.curve == before.curve
+    spent = kept.ledger.revision_seconds
+    assert spent > 0
+    assert replace(kept.ledger, revision_seconds=0.0, seconds=0.0) == replace(
+        before.ledger, seconds=0.0
+    )
+    assert kept.ledger.seconds == before.ledger.seconds + spent
     assert capfd.readouterr() == ("", "")
 
 
 @pytest.mark.parametrize("name", NAMES)
 @pytest.mark.parametrize("architecture", ["bert", "llama"])
-def test_respects_its_budget(name, architecture, trained):
-    """The FLOPs spent reach the budget, and exceed it by less than one step."""
-    _, tokens, _, pace = trained(name, architecture)
-    largest = pace.cost(16, int(tokens.views[ORIGINAL].length.max()))
-    assert BUDGET <= pace.meter.flops < BUDGET + largest
-    assert pace.meter.steps > 1
+def test_respects_its_budget(name, architecture, tokens, decoder_tokens, outcome, first):
+    """The FLOPs of all stages reach the budget, and exceed it by less than one step."""
+    of = cell(name, architecture=architecture, budget=("flops", BUDGET))
+    encoded = tokens if architecture == "bert" else decoder_tokens
+    spent = outcome(name, architecture).ledger
+    before = first(of, architecture)
+    assert spent.steps > 1
+    if not of.trains:
+        assert spent.flops == before.ledger.flops
+        return
+    largest = step_cost(build(of, _tiny.task(n=128), encoded.pad, CPU), encoded.pad)(
+        16, int(encoded.views[ORIGINAL].length.max())
+    )
+    assert BUDGET <= spent.flops < BUDGET + largest
+    assert before is None or spent.steps > before.ledger.steps > 1
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", TRAINING)
 @pytest.mark.parametrize("architecture", ["bert", "llama"])
 def test_flops_agree_with_torch(name, architecture, task, trained):
     _, tokens, learner, pace = trained(name, architecture)
@@ -151,7 +220,7 @@ def test_flops_agree_with_torch(name, architecture, task, trained):
         assert pace.cost(rows, length) == pytest.approx(counted, rel=0.02)
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", TRAINING)
 @pytest.mark.parametrize("architecture", ["bert", "llama"])
 def test_gradients_reach_exactly_what_adapt_says(name, architecture, task, trained):
     """And measuring the cost beforehand leaves no trace."""
@@ -169,7 +238,7 @@ def test_gradients_reach_exactly_what_adapt_says(name, architecture, task, train
     assert any(p.requires_grad for p in learner.classifier.parameters())
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", TRAINING)
 def test_only_what_is_trained_moves(name, task, trained):
     of, tokens, learner, _ = trained(name)
     untrained = build(of, task, tokens.pad, CPU).classifier
@@ -179,7 +248,7 @@ def test_only_what_is_trained_moves(name, task, trained):
     assert moved <= {n for n, p in untrained.named_parameters() if p.requires_grad}
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", TRAINING)
 @pytest.mark.parametrize("architecture", ["bert", "llama"])
 def test_saved_model_predicts_the_same(name, architecture, task, trained, tmp_path):
     """What lies in the folder is safetensors that transformers and peft load without our code."""
@@ -208,7 +277,8 @@ def _loaded(folder: Path, of: plan.Cell):
 
 @pytest.mark.parametrize("name", NAMES)
 def test_what_is_seen_is_some_training_example(name, task):
-    weights = compose.find(name)().sampling_weights(_tiny.split(task))
+    split = _tiny.split(task)
+    weights = compose.find(name)().sampling_weights(split._replace(prediction=1 - split.label))
     if weights is not None:
         assert weights.shape == _tiny.split(task).label.shape
         assert np.isfinite(weights).all()
@@ -226,7 +296,7 @@ def test_revising_changes_answers_only(name, task, tokens, outcome):
         assert (table.groups["group"] == task.groups["group"][rows]).all()
         assert table.probability.dtype == np.float64
         np.testing.assert_allclose(table.probability.sum(axis=1), 1, atol=1e-9)
-        assert table.hidden is None
+        assert (table.hidden is not None) == compose.find(name).reads_hidden
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -235,9 +305,8 @@ def test_without_reading_groups_they_make_no_difference(name, task, tokens, outc
     if compose.groups_needed(compose.find(name)()):
         pytest.skip("reads groups")
     others = replace(task, groups={"group": np.roll(task.groups["group"], 1)})
-    first = outcome(name)
-    second = _tiny.run(cell(name, budget=("flops", BUDGET)), others, tokens)
-    assert (first.test["original"].probability == second.test["original"].probability).all()
+    hidden = _tiny.run(cell(name, budget=("flops", BUDGET)), others, tokens)
+    assert same(outcome(name).test[ORIGINAL], hidden.test[ORIGINAL])
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -264,12 +333,16 @@ def test_composes_unless_both_claim_a_choice(one, other, task, tokens):
 
 
 @pytest.mark.parametrize("name", [n for n in NAMES if n != "lora"])
-def test_with_lora_it_trains_to_the_end(name, task, tokens, outcome):
+@pytest.mark.parametrize("architecture", ["bert", "llama"])
+def test_with_lora_it_trains_to_the_end(name, architecture, task, tokens, decoder_tokens, outcome):
     if "adapt" in compose.claims(compose.find(name)()):
         pytest.skip("chooses what is trained itself")
-    ledger = _tiny.run(cell(f"lora+{name}"), task, tokens).ledger
-    assert ledger.steps == 4
-    assert ledger.trainable_parameters < outcome("full").ledger.trainable_parameters
+    encoded = tokens if architecture == "bert" else decoder_tokens
+    of = cell(f"lora+{name}", architecture=architecture, budget=("steps", 10))
+    ledger = _tiny.run(of, task, encoded).ledger
+    assert ledger.steps == 10
+    whole = outcome("full", architecture).ledger
+    assert ledger.trainable_parameters < whole.trainable_parameters
 
 
 VARIANTS = [
@@ -329,3 +402,19 @@ def test_a_copy_of_the_template_runs_from_a_suite(task, tokens, tmp_path):
     assert of.options["penalty"]["strength"] == 0.2
     with pytest.raises(BadInputError, match="strenght: unknown key"):
         cell("penalty", options={"strenght": 0.2}, folder=tmp_path, strategy_path=("mine",))
+
+
+@pytest.mark.parametrize("use", ["jtt", "lora+jtt", "erase", "adversarial+temperature"])
+def test_every_stage_is_charged_what_torch_counts(use, task, tokens, monkeypatch):
+    """The whole ledger against the operations of both trainings, as torch sees them happen."""
+    of = cell(use, budget=("flops", BUDGET))
+    counted, before = 0, None
+    for one in plan.with_first_stages([of]):
+        if one.trains:
+            cost = step_cost(build(one, task, tokens.pad, CPU), tokens.pad)
+            monkeypatch.setattr("bench.train.step_cost", lambda *_, known=cost: known)
+            counted += flops.count(
+                lambda *_, c=one, b=before: learn(c, task, tokens, CPU, silent, first=b), 0, 0
+            )
+        before = _tiny.stored(_tiny.run(one, task, tokens, first=before))
+    assert before.ledger.flops == pytest.approx(counted, rel=0.02)

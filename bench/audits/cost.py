@@ -10,12 +10,19 @@ from bench.schema import Evidence, Metric
 from bench.statistics.intervals import Estimate, nothing
 
 _MEANING = {
-    "flops": "Floating-point operations of forward and backward, counted from shapes.",
+    "flops": (
+        "Floating-point operations of forward and backward in all stages, counted from shapes; "
+        "what revises predictions is not counted, see revision_seconds."
+    ),
     "tokens": "Tokens read in training, padding not included.",
     "padded_tokens": "Tokens computed in training, padding included.",
     "examples": "Training examples seen, repeats included.",
     "steps": "Optimiser steps.",
-    "seconds": "Wall-clock time of training.",
+    "seconds": "Wall-clock time of training in all stages, and of revising predictions.",
+    "revision_seconds": (
+        "Wall-clock time of revising stored predictions (thresholds, refitted heads), part of "
+        "seconds: its operations are not counted."
+    ),
     "peak_memory_bytes": "Largest memory held while training.",
     "trainable_parameters": "Parameters that training may change.",
     "stored_bytes": "Bytes of the parameters that differ from the pretrained model.",

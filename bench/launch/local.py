@@ -4,11 +4,12 @@ import multiprocessing
 import os
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 
 from bench import worker
+from bench.launch.queue import Queue
 from bench.launch.slots import Slots
 from bench.schema import BadInputError
 from bench.worker import Job
@@ -42,7 +43,7 @@ class Launcher:
     _ended: int = 0
 
     def launch(self, jobs: Sequence[Job]) -> None:
-        """Run every job; a failed one is told to `finished` and stops no other.
+        """Run every job; a failed one is told to `finished` and stops none but its followers.
 
         Raises
         ------
@@ -52,23 +53,26 @@ class Launcher:
         _limit_threads(jobs)
         context = multiprocessing.get_context("forkserver")
         context.set_forkserver_preload(list(self.preload))
-        waiting = list(reversed(jobs))
+        queue = Queue(jobs)
         try:
-            while waiting or self._running:
-                while waiting and len(self._running) < len(self.slots.devices):
-                    self._start(replace(waiting.pop(), device=self._free()), context)
-                self._listen()
+            while queue.unfinished:
+                while free := self._free():
+                    job = queue.take(free[0])
+                    if job is None:
+                        break
+                    self._start(job, context)
+                self._listen(queue)
         finally:
             for one in self._running:
                 one.process.terminate()
 
-    def _free(self) -> str:
-        """Return the device of a slot that no cell occupies."""
+    def _free(self) -> list[str]:
+        """Return the devices of the slots that no cell occupies."""
         left = list(self.slots.devices)
         for one in self._running:
             if one.job.device in left:
                 left.remove(one.job.device)
-        return left[0]
+        return left
 
     def _start(self, job: Job, context: multiprocessing.context.BaseContext) -> None:
         ours, theirs = context.Pipe(duplex=False)
@@ -77,16 +81,16 @@ class Launcher:
         theirs.close()
         self._running.append(Running(job=job, process=process, pipe=ours))
 
-    def _listen(self) -> None:
+    def _listen(self, queue: Queue) -> None:
         ready = wait([o for r in self._running for o in (r.pipe, r.process.sentinel)], timeout=1)
         for one in list(self._running):
             if one.pipe in ready:
                 _read(one)
             if one.process.sentinel in ready:
-                self._end(one)
+                self._end(one, queue)
         self.watch(self._running)
 
-    def _end(self, one: Running) -> None:
+    def _end(self, one: Running, queue: Queue) -> None:
         one.process.join()
         _read(one)
         one.pipe.close()
@@ -94,7 +98,8 @@ class Launcher:
         if one.process.exitcode == worker.REFUSED and not self._ended:
             raise BadInputError(f"{one.job.cell.label}: {one.reason}")
         self._ended += 1
-        self.finished(one.job, _verdict(one))
+        for job, reason in queue.end(one.job, _verdict(one)):
+            self.finished(job, reason)
 
 
 def _read(one: Running) -> None:

@@ -5,6 +5,7 @@ import warnings
 from pathlib import Path
 
 from peft import PeftConfig, get_peft_model
+from peft.tuners.tuners_utils import BaseTunerLayer
 from torch import nn
 from transformers.pytorch_utils import Conv1D
 
@@ -31,13 +32,18 @@ def save_merged(adapted: nn.Module) -> nn.Module:
     """Have a model saved whole, its adapters merged.
 
     PiSSA and its like change the frozen weights too when they begin, so their adapters alone fit
-    no other weights; peft's own conversion fails beside modules that are trained in full.
+    no other weights; peft's own conversion fails beside modules that are trained in full. The
+    weights changed are named on the model, for what it takes to keep them.
     """
 
     def save(folder: Path) -> None:
         copy.deepcopy(adapted).merge_and_unload().save_pretrained(folder)  # type: ignore[operator]
 
     adapted.save_pretrained = save  # type: ignore[assignment]
+    layers = (m.base_layer for m in adapted.modules() if isinstance(m, BaseTunerLayer))
+    merged = [p for layer in layers for p in layer.parameters()]
+    beside = (p for n, p in adapted.named_parameters() if p.requires_grad and ".lora_" not in n)
+    adapted.changed_weights = [*merged, *beside]  # type: ignore[assignment]
     return adapted
 
 
