@@ -348,18 +348,24 @@ def doctor() -> None:
     raise typer.Exit(0 if fit else 1)
 
 
+def _say(problem: str) -> None:
+    """Print a problem as one line; a name in it may hold what a terminal would obey."""
+    line = "".join(c if c.isprintable() else repr(c)[1:-1] for c in " ".join(problem.split()))
+    err.print(f"tunefair: {line[:2000]}", markup=False, highlight=False, soft_wrap=True)
+
+
 def main() -> None:
     """Run the command line; bad input is one line and exit code 2, never a traceback."""
     try:
         app(standalone_mode=True)
     except BadInputError as error:
-        err.print(f"tunefair: {error}", markup=False, highlight=False, soft_wrap=True)
+        _say(str(error))
         sys.exit(2)
     except OSError as error:
         if os.environ.get("TUNEFAIR_TRACEBACK"):
             raise
         where = f"{error.filename}: " if error.filename else ""
-        err.print(f"tunefair: {where}{error.strerror}", markup=False, highlight=False)
+        _say(f"{where}{error.strerror}")
         sys.exit(2)
     except KeyboardInterrupt:
         err.print("tunefair: stopped; the same command goes on where this one ended")

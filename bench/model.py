@@ -1,10 +1,10 @@
-"""The pretrained model: where and what it is, how it loads, and the vector its head reads."""
+"""The pretrained model: its tokenizer, how it loads, and the vector its head reads."""
 
-import hashlib
-import re
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import torch
 from tokenizers import Tokenizer
@@ -18,57 +18,14 @@ from transformers import (
 )
 from transformers.utils import logging as transformers_logging
 
-from bench import package
+from bench import model_folder
 from bench.schema import BadInputError
 from bench.strategy import Output
 from bench.suite import ModelChoice
 
-_PACKAGE = "package:"
-_CONTENT = {".json", ".safetensors", ".txt", ".model"}
-"""Suffixes of weights, configuration and tokenizer: what makes a model this model."""
 _TOKEN_LEVEL = 3  # dimensions of a decoder's output: rows, tokens, features
-
-
-def fingerprint(model: ModelChoice) -> str:
-    """Return the identity of a model's content, without loading it.
-
-    The sha256 over weights, configuration and tokenizer of a local folder; a pinned hub model is
-    its name and commit.
-
-    Raises
-    ------
-    BadInputError
-        No such folder or package, no safetensors in it, or a hub name without a commit.
-    """
-    place, revision = _locate(model)
-    if revision:
-        return hashlib.sha256(f"{place}@{revision}".encode()).hexdigest()
-    total = hashlib.sha256()
-    for path in sorted(p for p in Path(place).iterdir() if p.suffix in _CONTENT):
-        with path.open("rb") as file:
-            total.update(path.name.encode() + hashlib.file_digest(file, "sha256").digest())
-    return total.hexdigest()
-
-
-def _locate(model: ModelChoice) -> tuple[str, str | None]:
-    """Return the folder of a local model, or the name and commit of one on the hub."""
-    if model.source.startswith(_PACKAGE):
-        name = model.source.removeprefix(_PACKAGE)
-        return str(package.folder(name, "model.safetensors")), None
-    folder = Path(model.source)
-    if folder.is_dir():
-        for needed in ("config.json", "*.safetensors"):
-            if not any(folder.glob(needed)):
-                raise BadInputError(f"model.source = {model.source!r}: holds no {needed}")
-        return str(folder), None
-    if not re.fullmatch(r"[\w-][\w.-]*(/[\w.-]+)?", model.source):
-        raise BadInputError(f"model.source = {model.source!r}: no such folder")
-    if not re.fullmatch(r"[0-9a-f]{40}", model.revision or ""):
-        raise BadInputError(
-            f"model.revision = {model.revision!r}: a hub name ({model.source}) needs its commit, "
-            "40 hexadecimal digits, so that the run can be repeated"
-        )
-    return model.source, model.revision
+_SPARE = 10_000_000
+"""Elements that a new head, a pooler and tables of positions may add to those on disk."""
 
 
 def tokenizer(model: ModelChoice) -> tuple[Tokenizer, int, bool]:
@@ -79,17 +36,22 @@ def tokenizer(model: ModelChoice) -> tuple[Tokenizer, int, bool]:
     Raises
     ------
     BadInputError
-        There is no fast tokenizer, or the model reads fewer tokens than `max_tokens`.
+        There is no fast tokenizer, the model reads fewer tokens than `max_tokens`, or its
+        configuration describes a far larger one than its weights.
     """
-    place, revision = _locate(model)
+    place, revision = model_folder.locate(model)
     with quiet():
         try:
+            config = AutoConfig.from_pretrained(place, revision=revision, trust_remote_code=False)
+            if revision is None:
+                _check_size(config, Path(place))
             found = AutoTokenizer.from_pretrained(
                 place, revision=revision, trust_remote_code=False
             )
-        except (OSError, ValueError) as error:
+        except BadInputError:
+            raise
+        except Exception as error:  # these readers raise anything, bare Exceptions included
             raise BadInputError(f"model.source = {model.source!r}: {_line(error)}") from None
-        config = AutoConfig.from_pretrained(place, revision=revision, trust_remote_code=False)
     if not isinstance(found, PreTrainedTokenizerFast):
         raise BadInputError(f"model.source = {model.source!r}: needs a tokenizer.json")
     limit = min(found.model_max_length, getattr(config, "max_position_embeddings", 2**31))
@@ -113,7 +75,7 @@ def load(
     BadInputError
         The folder holds no model that classifies sequences.
     """
-    place, revision = _locate(model)
+    place, revision = model_folder.locate(model)
     names = dict(enumerate(classes))
     with quiet():
         try:
@@ -136,10 +98,23 @@ def load(
 
 def save(trained: nn.Module, model: ModelChoice, folder: Path) -> None:
     """Write what was trained as safetensors (an adapter as an adapter), its tokenizer beside."""
-    place, revision = _locate(model)
+    place, revision = model_folder.locate(model)
     with quiet():
         trained.save_pretrained(folder)  # type: ignore[operator]
     AutoTokenizer.from_pretrained(place, revision=revision).save_pretrained(folder)
+
+
+def _check_size(config: Any, folder: Path) -> None:
+    """Refuse a configuration of a model that the folder's weights do not fill, unbuilt."""
+    on_disk = sum(math.prod(shape) for shape in model_folder.shapes(folder).values())
+    with torch.device("meta"):
+        described = AutoModelForSequenceClassification.from_config(config)
+    wanted = sum(t.numel() for t in (*described.parameters(), *described.buffers()))
+    if wanted > 2 * on_disk + _SPARE:
+        raise BadInputError(
+            f"{folder / 'config.json'}: a model of {wanted:.3g} parameters, and the weights hold "
+            f"{on_disk:.3g}; get the configuration that belongs to them"
+        )
 
 
 @contextmanager

@@ -27,7 +27,7 @@ def load(package: str, name: str, folders: Iterable[Path] = ()) -> ModuleType:
     """
     folders = list(folders)
     for folder in folders:
-        if (folder / f"{name}.py").is_file():
+        if name.isidentifier() and (folder / f"{name}.py").is_file():  # no way out of it
             return _load_file(folder / f"{name}.py")
     known = names(package)
     if name not in known:

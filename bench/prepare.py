@@ -9,11 +9,10 @@ from typing import Any
 import numpy as np
 from pydantic import ConfigDict, TypeAdapter, ValidationError, validate_call
 
-from bench import compose, files, model, plan, plugins, store
+from bench import compose, files, model_folder, plan, plugins, store
 from bench.facts import Table
 from bench.schema import BadInputError, Task
 from bench.suite import Suite, TaskChoice, Training, problems
-from bench.training import tokens
 
 DATA_AUDIT = "data_audit.json"
 
@@ -49,7 +48,7 @@ def prepare(suite: Suite, *, folder: Path, cache: Path) -> Prepared:
         Whatever is wrong with the suite, its task, its model or its strategies.
     """
     task_id = fingerprint(suite.task, folder)
-    model_id = model.fingerprint(suite.model)
+    model_id = model_folder.fingerprint(suite.model)
     task_folder = cache / f"task-{task_id[:16]}"
     if not files.is_sealed(task_folder):
         loaded = load(suite.task, folder)
@@ -63,7 +62,7 @@ def prepare(suite: Suite, *, folder: Path, cache: Path) -> Prepared:
         compose.check(cell.strategy(), task, attribute, where=f"strategies.{cell.label}")
     tokens_folder = cache / f"tokens-{task_id[:16]}-{model_id[:16]}-{suite.model.max_tokens}"
     if not files.is_sealed(tokens_folder):
-        files.write_sealed(tokens_folder, lambda d: tokens.encode(task, suite.model, d))
+        files.write_sealed(tokens_folder, partial(_encode, task, suite))
     return Prepared(
         suite=suite,
         task=task,
@@ -79,6 +78,13 @@ def _write(task: Task, folder: Path) -> None:
 
     store.write_task(folder / "task.parquet", task)
     files.write(folder / DATA_AUDIT, files.to_json(data_tables.tables(task)))
+
+
+def _encode(task: Task, suite: Suite, folder: Path) -> None:
+    """Write a task's tokens, made once."""
+    from bench.training import tokens  # transformers takes seconds to import
+
+    tokens.encode(task, suite.model, folder)
 
 
 def load(choice: TaskChoice, folder: Path) -> Task:

@@ -12,6 +12,7 @@ import pyarrow.parquet as pq
 from safetensors.numpy import load_file, save
 
 from bench import files
+from bench.reading import parquet_tables
 from bench.schema import (
     Array,
     BadInputError,
@@ -225,9 +226,9 @@ def _arrow(column: Any) -> Any:
 def read_table(path: Path) -> tuple[dict[str, Array], dict[str, Any]]:
     """Read what `write_table` wrote."""
     try:
-        table = pq.read_table(path)
+        table = parquet_tables.read(path, pq.read_schema(path).names)
         facts = json.loads((table.schema.metadata or {})[b"tunefair"])
-    except (OSError, pa.ArrowException, KeyError, ValueError) as error:
+    except (OSError, pa.ArrowException, KeyError, ValueError, RecursionError) as error:
         raise BadInputError(f"{path}: not a table of tunefair ({error})") from None
     return {name: _numpy(name, table[name]) for name in table.column_names}, facts
 

@@ -1,5 +1,6 @@
 """Suites: what is compared, read from TOML into frozen, validated records."""
 
+import re
 import textwrap
 import tomllib
 from pathlib import Path
@@ -19,7 +20,11 @@ from bench.schema import AuditSettings, BadInputError, Currency
 SUITES = Path(__file__).parent / "suites"
 
 Name = Annotated[str, Field(min_length=1, max_length=200)]
+Seed = Annotated[int, Field(ge=0, lt=2**32)]  # what numpy and torch take
 Kind = TypeVar("Kind", bound=BaseModel)
+_MOST_CHARACTERS = 200_000
+_MOST_DOTS = 1000
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 
 
 class Record(BaseModel):
@@ -58,20 +63,20 @@ class Budget(Record):
     """What every cell may spend, in the one currency that binds."""
 
     currency: Currency
-    amount: float = Field(gt=0)
+    amount: float = Field(gt=0, allow_inf_nan=False)
 
 
 class Training(Record):
     """What all strategies share; a strategy may only bring its own learning rate."""
 
-    batch_size: int = Field(default=32, ge=1)
+    batch_size: int = Field(default=32, ge=1, le=2**20)
     """Examples an optimiser step."""
-    learning_rate: float = Field(default=5e-5, gt=0)
+    learning_rate: float = Field(default=5e-5, gt=0, allow_inf_nan=False)
     """Peak, reached after the warm-up."""
     warmup: float = Field(default=0.06, ge=0, lt=1)
     """Fraction of the budget over which the rate rises from 0."""
-    weight_decay: float = Field(default=0.01, ge=0)
-    max_gradient_norm: float = Field(default=1.0, gt=0)
+    weight_decay: float = Field(default=0.01, ge=0, allow_inf_nan=False)
+    max_gradient_norm: float = Field(default=1.0, gt=0, allow_inf_nan=False)
     precision: Literal["auto", "fp32", "bf16"] = "auto"
     """`auto`: bf16 autocast where the device computes in it, fp32 master weights always."""
     selection: Literal[
@@ -106,7 +111,7 @@ class AuditChoice(Record):
     """Which audits, and how they resample."""
 
     audits: tuple[str, ...] = ("accuracy", "calibration", "group_fairness", "trade_off", "cost")
-    replicates: int = Field(default=2000, ge=100)
+    replicates: int = Field(default=2000, ge=100, le=10**6)
     min_group_size: int = Field(default=30, ge=1)
     intersections: tuple[tuple[str, ...], ...] = ()
     pairs: tuple[tuple[str, str], ...] = ()
@@ -165,7 +170,7 @@ class Suite(Record):
     budget: Budget
     training: Training = Training()
     strategies: dict[Name, StrategyChoice] = Field(min_length=1)
-    seeds: tuple[int, ...] = Field(default=(0, 1, 2), min_length=1)
+    seeds: tuple[Seed, ...] = Field(default=(0, 1, 2), min_length=1, max_length=10_000)
     yardsticks: tuple[str, ...] = ("majority", "tfidf")
     reference: str = ""
     """Label of the strategy that the others are compared with; the first when empty."""
@@ -228,20 +233,35 @@ def read(path: Path) -> Suite:
 
 def parse(kind: type[Kind], text: str, where: str) -> Kind:
     """Validate a record's TOML; `where` names it in messages."""
+    _check_size(text, where)
     try:
         return kind.model_validate(_tuples(tomllib.loads(text)))
-    except tomllib.TOMLDecodeError as error:
-        raise BadInputError(f"{where}: {error}") from None
     except ValidationError as error:
         raise BadInputError(f"{where}: {problems(error)}") from None
+    except (ValueError, RecursionError) as error:  # a number of too many digits, a deep nesting
+        raise BadInputError(f"{where}: {error}") from None
+
+
+def _check_size(text: str, where: str) -> None:
+    """Refuse what keeps a TOML parser busy for minutes: its time grows with a key's parts²."""
+    if len(text) > _MOST_CHARACTERS:
+        raise BadInputError(f"{where}: {len(text)} characters; at most {_MOST_CHARACTERS}")
+    for number, line in enumerate(text.splitlines(), start=1):
+        if line.count(".") > _MOST_DOTS:
+            raise BadInputError(f"{where}: line {number}: more than {_MOST_DOTS} points")
 
 
 def _tuples(value: Any) -> Any:
-    """Turn TOML arrays into tuples: the records are frozen, and strict typing tells them apart."""
+    """Turn TOML arrays into tuples: the records are frozen, and strict typing tells them apart.
+
+    Control characters, which would reach terminals and pages, are refused on the way.
+    """
+    if isinstance(value, str) and _CONTROL.search(value):
+        raise ValueError(f"{value[:60]!r}: a control character")
     if isinstance(value, list):
         return tuple(_tuples(item) for item in value)
     if isinstance(value, dict):
-        return {key: _tuples(item) for key, item in value.items()}
+        return {_tuples(key): _tuples(item) for key, item in value.items()}
     return value
 
 

