@@ -65,7 +65,8 @@ def measure(
             [
                 (*pair, differences(*_sides(studies, [ordered[s] for s in pair]), definitions))
                 for pair in compared
-            ]
+            ],
+            settings.claims,
         ),
         definitions=definitions,
         left_out=tuple(dict.fromkeys(out for study in studies for out in study.left_out)),

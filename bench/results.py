@@ -1,6 +1,7 @@
 """A run's results: computed once, and again whenever its cells or our code changed."""
 
 import hashlib
+from dataclasses import replace
 from pathlib import Path
 
 import bench
@@ -21,9 +22,10 @@ def measured(run: Path) -> tuple[Results, RunFacts]:
     if not evidence or facts.settings is None:
         return Results(measurements=()), facts
     labels = {e.strategy for e in evidence}
+    declared = (facts.performance_metric, facts.gap_metric)
     results = measure.measure(
         evidence,
-        facts.settings,
+        replace(facts.settings, claims=declared),
         audits=facts.audits,
         reference=facts.reference if facts.reference in labels else None,
         pairs=[pair for pair in facts.pairs if labels.issuperset(pair)],

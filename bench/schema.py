@@ -196,6 +196,8 @@ class AuditSettings:
     """Seed of the bootstrap, not of a training run."""
     only: tuple[str, ...] = ()
     """Metrics that somebody will read, all when empty: an audit need not measure the others."""
+    claims: tuple[str, ...] = ()
+    """Metrics, besides the headline ones, that a comparison is decided by: tested together."""
 
     def wants(self, *metrics: str) -> bool:
         """Whether anybody will read one of these metrics."""

@@ -5,7 +5,9 @@ text is predicted positive when s > 0 and the stated probability is sigmoid(shar
 Training seeds move m1 and m0, of all groups together and of each group.
 """
 
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import cache
 from typing import NamedTuple
 
 import numpy as np
@@ -14,9 +16,7 @@ from scipy.stats import norm
 
 from bench.schema import Evidence, Predictions
 from bench.statistics.group_areas import bias_score
-
-GRID = np.linspace(-8, 8, 6401)
-EDGES = np.linspace(0, 1, 16)[1:-1]
+from tests._stated import SCORES, STEP, Said
 
 
 class Models(NamedTuple):
@@ -75,68 +75,68 @@ class Population:
 
     def truth(self, models: Models) -> dict[tuple[str, str], np.ndarray]:
         """Return (metric, group) -> the population's value for each seed (n_seeds,)."""
-        tpr, fpr = norm.cdf(models.m1), norm.cdf(-models.m0)
-        right = self.base * tpr + (1 - self.base) * (1 - fpr)
-        selected = self.base * tpr + (1 - self.base) * fpr
-        stated = [self._stated(*model) for model in zip(*models, strict=True)]
-        known = {
-            ("accuracy", ""): right @ self.share,
-            ("roc_auc", ""): self._areas(models, np.ones((len(self.share),) * 2, bool))[:, 0],
-            ("demographic_parity_difference", "gap"): np.ptp(selected, axis=1),
-            ("demographic_parity_ratio", "gap"): selected.min(axis=1) / selected.max(axis=1),
-            ("equal_opportunity_difference", "gap"): np.ptp(tpr, axis=1),
-            ("equalized_odds_difference", "gap"): np.maximum(np.ptp(tpr, 1), np.ptp(fpr, 1)),
-            ("accuracy_difference", "gap"): np.ptp(right, axis=1),
-            ("worst_group_accuracy", "gap"): right.min(axis=1),
-        }
-        for name, rate in {
-            "true_positive_rate": tpr,
-            "false_positive_rate": fpr,
-            "selection_rate": selected,
-            "accuracy": right,
-        }.items():
-            known |= {(name, f"g{g}"): rate[:, g] for g in range(len(self.share))}
-        for key in stated[0]:
-            known[key] = np.array([seed[key] for seed in stated])
-        return known | self._by_group_areas(models)
+        rates = self._rates(models) | self._stated(models)
+        whole = {name: value[:, -1] for name, value in rates.items()}
+        by_group = {name: value[:, :-1] for name, value in rates.items()}
+        gaps = between(by_group)
+        known = {(name, "gap"): value for name, value in gaps.items()}
+        known |= {(name, ""): value for name, value in whole.items()}
+        for name, value in by_group.items():
+            known |= {(name, f"g{g}"): value[:, g] for g in range(len(self.share))}
+        distance = np.hypot(1 - whole["accuracy"], gaps["equalized_odds_difference"])
+        return known | {("dto", "gap"): distance} | self._by_group_areas(models)
 
-    def of_mean_rates(self, models: Models) -> dict[tuple[str, str], float]:
+    def of_mean_rates(
+        self, truth: Mapping[tuple[str, str], np.ndarray]
+    ) -> dict[tuple[str, str], float]:
         """Return the gaps of the mean over seeds of each group's rates: the systematic part."""
-        tpr, fpr = norm.cdf(models.m1).mean(axis=0), norm.cdf(-models.m0).mean(axis=0)
-        right = self.base * tpr + (1 - self.base) * (1 - fpr)
-        selected = self.base * tpr + (1 - self.base) * fpr
+        groups = range(len(self.share))
+        names = dict.fromkeys(name for name, group in truth if group == "g0")
+        rates = {n: np.array([truth[n, f"g{g}"].mean() for g in groups]) for n in names}
+        return {(name, "gap"): float(value) for name, value in between(rates).items()}
+
+    def _rates(self, models: Models) -> dict[str, np.ndarray]:
+        """Return rate -> (n_seeds, n_groups + 1): of every group, then of the whole."""
+        tpr, fpr = norm.cdf(models.m1), norm.cdf(-models.m0)
+        positive, negative = self.share * self.base, self.share * (1 - self.base)
+        hit, alarm = _with_whole(positive * tpr), _with_whole(negative * fpr)
+        positive, negative = _with_whole(positive), _with_whole(negative)
+        every, correct = positive + negative, hit + negative - alarm
+        wrong = every - correct
+        recall = (hit / positive + (negative - alarm) / negative) / 2
+        selection = (hit + alarm) / every
+        highest = selection[:, :-1].max(axis=1, keepdims=True)
         return {
-            ("demographic_parity_difference", "gap"): np.ptp(selected),
-            ("demographic_parity_ratio", "gap"): selected.min() / selected.max(),
-            ("equal_opportunity_difference", "gap"): np.ptp(tpr),
-            ("equalized_odds_difference", "gap"): max(np.ptp(tpr), np.ptp(fpr)),
-            ("accuracy_difference", "gap"): np.ptp(right),
-            ("worst_group_accuracy", "gap"): right.min(),
+            "accuracy": correct / every,
+            "balanced_accuracy": recall,
+            "f1_macro": (
+                hit / (2 * hit + wrong) + (negative - alarm) / (2 * (negative - alarm) + wrong)
+            ),
+            "selection_rate": selection,
+            "impact_ratio": selection / highest,
+            "true_positive_rate": hit / positive,
+            "false_positive_rate": alarm / negative,
+            "precision": hit / (hit + alarm),
         }
 
-    def _stated(self, m1: np.ndarray, m0: np.ndarray) -> dict[tuple[str, str], float]:
-        """Return what one seed's stated probabilities earn, by integration over the score."""
-        step = GRID[1] - GRID[0]
-        positive = norm.pdf(GRID - m1[:, None]) * (self.base * self.share)[:, None] * step
-        negative = norm.pdf(GRID + m0[:, None]) * ((1 - self.base) * self.share)[:, None] * step
-        p = expit(self.sharpness * GRID)
-        confidence = np.maximum(p, 1 - p)
-        right = np.where(GRID > 0, positive, negative).sum(axis=0)
-        mass = (positive + negative).sum(axis=0)
-        hit, every = positive / self.share[:, None], (positive + negative) / self.share[:, None]
-        sure = np.where(GRID > 0, positive, negative) / self.share[:, None]
-        by_group = [_error(p, *both) for both in zip(every, hit, strict=True)]
-        top = [_error(confidence, *both) for both in zip(every, sure, strict=True)]
-        loss = -(hit @ np.log(p) + (every - hit) @ np.log(1 - p))
-        return {
-            ("expected_calibration_error", ""): _error(confidence, mass, right),
-            ("positive_calibration_error", ""): _error(p, mass, positive.sum(axis=0)),
-            ("log_loss", ""): float(-(positive @ np.log(p) + negative @ np.log(1 - p)).sum()),
-            ("calibration_difference", "gap"): float(np.ptp(by_group)),
-            **{("positive_calibration_error", f"g{g}"): e for g, e in enumerate(by_group)},
-            **{("expected_calibration_error", f"g{g}"): e for g, e in enumerate(top)},
-            **{("log_loss", f"g{g}"): float(e) for g, e in enumerate(loss)},
-        }
+    def _stated(self, models: Models) -> dict[str, np.ndarray]:
+        """Return metric -> (n_seeds, n_groups + 1) of what the stated probabilities earn."""
+        found: dict[str, list[list[float]]] = {}
+        for m1, m0 in zip(*models, strict=True):
+            said = list(self._said(m1, m0))
+            for name in (earned := [s.calibration() for s in said])[0]:
+                found.setdefault(name, []).append([e[name] for e in earned])
+            # of the smallest group and the whole alone, for it takes longest
+            smooth = [np.nan] * (len(said) - 2) + [s.smooth() for s in said[-2:]]
+            found.setdefault("smooth_calibration_error", []).append(smooth)
+        return {name: np.array(value) for name, value in found.items()}
+
+    def _said(self, m1: np.ndarray, m0: np.ndarray) -> Iterator[Said]:
+        """Yield what one seed says of every group, then of the whole."""
+        positive = norm.pdf(SCORES - m1[:, None]) * self.base[:, None] * STEP
+        every = positive + norm.pdf(SCORES + m0[:, None]) * (1 - self.base)[:, None] * STEP
+        yield from (Said(*both, self.sharpness) for both in zip(every, positive, strict=True))
+        yield Said(self.share @ every, self.share @ positive, self.sharpness)
 
     def _areas(self, models: Models, pairs: np.ndarray) -> np.ndarray:
         """Return (n_seeds, 1) area over the pairs (positive's group, negative's group)."""
@@ -146,7 +146,10 @@ class Population:
 
     def _by_group_areas(self, models: Models) -> dict[tuple[str, str], np.ndarray]:
         own = np.eye(len(self.share), dtype=bool)
-        known, kinds = {}, []
+        known, kinds = (
+            {("roc_auc", ""): self._areas(models, np.ones((len(own),) * 2, bool))[:, 0]},
+            [],
+        )
         for name in ("roc_auc", "bpsn_auc", "bnsp_auc"):
             areas = []
             for g in range(len(self.share)):
@@ -159,18 +162,42 @@ class Population:
         return known | {("bias_auc", "gap"): bias_score(np.array(kinds))}
 
 
+def between(rates: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """Return the gaps of rates (..., n_groups)."""
+    tpr, fpr = rates["true_positive_rate"], rates["false_positive_rate"]
+    extent = {name: np.ptp(rate, axis=-1) for name, rate in rates.items()}
+    quotient = {name: rate.min(axis=-1) / rate.max(axis=-1) for name, rate in rates.items()}
+    both = ("true_positive_rate", "false_positive_rate")
+    return {
+        "demographic_parity_difference": extent["selection_rate"],
+        "demographic_parity_ratio": quotient["selection_rate"],
+        "equal_opportunity_difference": extent["true_positive_rate"],
+        "equalized_odds_difference": np.maximum(*(extent[name] for name in both)),
+        "equalized_odds_ratio": np.minimum(*(quotient[name] for name in both)),
+        "predictive_parity_difference": extent["precision"],
+        "accuracy_difference": extent["accuracy"],
+        "worst_group_accuracy": rates["accuracy"].min(axis=-1),
+        "worst_cell_accuracy": np.minimum(tpr.min(axis=-1), 1 - fpr.max(axis=-1)),
+        "calibration_difference": extent["positive_calibration_error"],
+    }
+
+
+def _with_whole(mass: np.ndarray) -> np.ndarray:
+    """Append the sum over groups to masses (..., n_groups)."""
+    return np.concatenate([mass, mass.sum(axis=-1, keepdims=True)], axis=-1)
+
+
 def _predictions(label: np.ndarray, group: np.ndarray, p: np.ndarray) -> Predictions:
     return Predictions(
-        example_id=np.char.zfill(np.arange(len(label)).astype(str), 7),
+        example_id=_ids(len(label)),
         label=label,
-        groups={"target": np.char.add("g", group.astype(str))},
+        groups={"target": np.array([f"g{g}" for g in range(group.max() + 1)])[group]},
         prediction=(p >= 0.5).astype(np.int64),
         probability=np.column_stack([1 - p, p]),
         classes=("no", "yes"),
     )
 
 
-def _error(said: np.ndarray, mass: np.ndarray, happened: np.ndarray) -> float:
-    """Return the binned calibration error of densities over the score grid."""
-    bins = np.searchsorted(EDGES, said, side="left")
-    return float(np.abs(np.bincount(bins, weights=said * mass - happened)).sum())
+@cache
+def _ids(n: int) -> np.ndarray:
+    return np.char.zfill(np.arange(n).astype(str), 7)

@@ -4,6 +4,8 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from statsmodels.stats.multitest import multipletests
 
 from bench.compare import HEADLINE, Side, contrasts, difference, differences, holm
@@ -138,9 +140,13 @@ class TestDifference:
         assert contrast.p_value is None
 
 
-def test_holm_is_that_of_statsmodels():
-    p = [0.001, 0.04, 0.03, 0.2]
-    assert holm(p) == pytest.approx(multipletests(p, method="holm")[1])
+@settings(max_examples=30, deadline=None)
+@given(st.lists(st.floats(0, 1), min_size=1, max_size=30))
+def test_holm_is_that_of_statsmodels(p_values):
+    np.testing.assert_allclose(holm(p_values), multipletests(p_values, method="holm")[1])
+
+
+def test_holm_of_nothing():
     assert holm([]) == []
 
 
@@ -193,6 +199,18 @@ class TestContrasts:
             ("mended", "yardstick"),
         }
         assert all(c.p_adjusted >= c.p_value for c in adjusted)
+
+    def test_what_a_suite_declares_joins_the_family(self):
+        made = evidence(600)
+        both = [made, better_by(made, 0.1, "mended")]
+        declared = replace(SETTINGS, claims=("roc_auc", "accuracy_difference"))
+        found = measure(both, declared, audits=AUDITS, reference="full").contrasts
+        adjusted = [c for c in found if c.p_adjusted is not None]
+        assert {c.metric for c in adjusted} == {*HEADLINE, *declared.claims}
+        assert [c.p_adjusted for c in adjusted] == pytest.approx(
+            holm([c.p_value for c in adjusted])
+        )
+        assert all(c.group in ("", "gap") for c in adjusted)
 
     def test_no_direction_no_contrast(self):
         metrics = {c.metric for c in self.compared(0.1)}

@@ -12,16 +12,13 @@ from xml.etree import ElementTree as ET
 import jsonschema
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 from rich.console import Console
-from statsmodels.stats.multitest import multipletests
 from typer.testing import CliRunner
 
 from bench.cli import app
 from bench.gate import gate
 from bench.gating import machine, rules, words
-from bench.gating.judging import Check, holm, judge, judge_limits
+from bench.gating.judging import Check, judge, judge_limits
 from bench.gating.losses import loss, more_examples, more_seeds
 from bench.gating.paired import Pair, Study
 from bench.gating.rules import DEFAULTS, Place
@@ -208,15 +205,6 @@ class TestVerdicts:
         many = gate(run, baseline)
         p = [next(v.p_adjusted for v in g.verdicts if v.metric == "accuracy") for g in (one, many)]
         assert p[1] > p[0]
-
-    @settings(max_examples=30, deadline=None)
-    @given(st.lists(st.floats(0, 1), min_size=1, max_size=30))
-    def test_holm_is_that_of_statsmodels(self, p_values):
-        reference = multipletests(p_values, method="holm")[1]
-        np.testing.assert_allclose(holm(p_values), reference)
-
-    def test_holm_of_nothing(self):
-        assert holm([]) == []
 
     def test_gravest(self):
         assert gravest([]) == "pass"

@@ -11,13 +11,13 @@ from bench.statistics.binning import (
     BINS,
     CALIBRATION_IN_THE_LARGE,
     POSITIVE_CALIBRATION_ERROR,
-    bin_bias,
     binned,
     debiased_error,
     equal_mass,
     equal_width,
     expected_error,
     in_the_large,
+    lift,
     murphy,
 )
 from bench.statistics.grouping import Grouping
@@ -158,10 +158,10 @@ def estimates(evidence: Evidence, sample: Sample) -> Iterator[Estimate]:
     for posthoc, probabilities in _stated(evidence, temperature).items():
         for grouping in (sample.everyone, *sample.groupings):
             by_seed = [_measured(sample, grouping, p) for p in probabilities]
-            biases = [_bin_biases(sample, grouping, p) for p in probabilities]
+            lifts = [_lifts(sample, grouping, p) for p in probabilities]
             for metric in by_seed[0]:  # those that somebody will read
                 values = np.stack([seed[metric] for seed in by_seed], axis=1)
-                bias = [seed[metric] for seed in biases if metric in seed]
+                lifted = [seed[metric] for seed in lifts if metric in seed]
                 for index, name in enumerate(grouping.names):
                     yield Estimate(
                         metric=metric,
@@ -171,7 +171,7 @@ def estimates(evidence: Evidence, sample: Sample) -> Iterator[Estimate]:
                         values=values[index],
                         n=len(grouping.rows(index)),
                         family=FAMILY.get(metric, "error"),
-                        bin_bias=np.array(bias)[:, index] if bias else None,
+                        lift=np.array(lifted)[:, index] if lifted else None,
                     )
 
 
@@ -213,19 +213,19 @@ def _measured(sample: Sample, grouping: Grouping, probability: Array) -> dict[st
     return measured
 
 
-def _bin_biases(sample: Sample, grouping: Grouping, probability: Array) -> dict[str, Array]:
-    """Return what sampling alone can add to the binned errors of one seed (n_groups,)."""
+def _lifts(sample: Sample, grouping: Grouping, probability: Array) -> dict[str, Array]:
+    """Return what sampling adds to the binned errors of one seed (n_groups, 2)."""
     confidence, right = _top_label(sample, probability)
     massed, wide = equal_mass(confidence, grouping), equal_width(confidence)
     classes = one_or_all(len(sample.classes))
     by_class = [
-        bin_bias(grouping, equal_width(probability[:, c]), probability[:, c], sample.label == c)
+        lift(grouping, equal_width(probability[:, c]), probability[:, c], sample.label == c)
         for c in classes
     ]
     positive = "positive_calibration_error" if sample.binary else "classwise_calibration_error"
     return {
-        "expected_calibration_error": bin_bias(grouping, wide, confidence, right),
-        "adaptive_calibration_error": bin_bias(grouping, massed, confidence, right),
+        "expected_calibration_error": lift(grouping, wide, confidence, right),
+        "adaptive_calibration_error": lift(grouping, massed, confidence, right),
         positive: np.mean(by_class, axis=0),
     }
 

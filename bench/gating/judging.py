@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from bench.compare import holm
 from bench.gating.detection import smallest
 from bench.gating.losses import ON_AVERAGE, Loss, loss, more_examples, more_seeds
 from bench.gating.rules import Place
@@ -45,19 +46,6 @@ def judge(checks: Sequence[Check]) -> list[Verdict]:
         _worse(_judge_loss(check, f, adjusted.get(i, 1.0), len(tested)), judge_limits(check))
         for i, (check, f) in enumerate(zip(checks, found, strict=True))
     ]
-
-
-def holm(p_values: Sequence[float]) -> list[float]:
-    """Return Holm's (1979) adjusted p values.
-
-    Written out because statsmodels, which has it, takes a second to import: a quarter of a gate.
-    """
-    order = np.argsort(p_values)
-    times = np.arange(len(p_values), 0, -1)
-    steps = np.minimum(np.maximum.accumulate(np.array(p_values)[order] * times), 1)
-    adjusted = np.empty(len(p_values))
-    adjusted[order] = steps
-    return [float(p) for p in adjusted]
 
 
 def _loss(check: Check) -> Loss | None:

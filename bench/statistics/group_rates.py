@@ -6,7 +6,7 @@ import numpy as np
 
 from bench.resample import Sample, Statistic, Table
 from bench.schema import Array, Predictions
-from bench.statistics.binning import bin_bias, binned, equal_width, expected_error, residuals
+from bench.statistics.binning import binned, equal_width, expected_error, lift, residuals
 from bench.statistics.gaps import GroupRate
 from bench.statistics.grouping import Grouping
 from bench.statistics.rates import (
@@ -59,13 +59,13 @@ def calibration_errors(
     classes = one_or_all(len(sample.classes))
     values: list[Array] = []
     floors: list[Array] = []
-    biases: list[list[Array]] = []
+    lifts: list[list[Array]] = []
     for c in classes:
         rows = [
             (grouping, equal_width(p[:, c]), p[:, c], sample.label == c) for p in probabilities
         ]
         tables = [binned(*row) for row in rows]
-        biases.append([bin_bias(*row) for row in rows])
+        lifts.append([lift(*row) for row in rows])
         values.append(_over_seeds(sample, grouping, tables, lambda s: expected_error(s)[None]))
         if len(grouping.names) > 1:
             floors.append(_error_floors(sample, grouping, [residuals(*row) for row in rows]))
@@ -75,7 +75,7 @@ def calibration_errors(
         values=np.mean(values, axis=0),
         floor=np.mean(floors, axis=0) if floors else None,
         n=size[None],
-        bin_bias=np.mean(biases, axis=0).T,
+        lift=np.mean(lifts, axis=0).swapaxes(0, 1),
         family="error",
     )
 

@@ -41,8 +41,8 @@ class Estimate:
     n: int
     """Examples that it rests on: a rate's denominator."""
     family: Family = "mean"
-    bin_bias: Array | None = None  # (n_seeds,)
-    """Of a binned error: its bias as a bootstrap would see it, were no bin too small."""
+    lift: Array | None = None  # (n_seeds, 2)
+    """Of an error of bins: how much sampling lifted it, and how wrong that may be."""
     parts: tuple[tuple["Estimate", ...], ...] = ()
     """What a gap, ratio or worst rate is made of: kinds of rate by groups."""
     floor: Array | None = None  # (n_seeds, replicates): without disparity
@@ -68,7 +68,7 @@ class Estimate:
             self,
             values=self.values[one],
             floor=None if self.floor is None else self.floor[one],
-            bin_bias=None if self.bin_bias is None else self.bin_bias[one],
+            lift=None if self.lift is None else self.lift[one],
             parts=tuple(tuple(p.of_seed(index) for p in kind) for kind in self.parts),
         )
 
@@ -158,7 +158,7 @@ def _spread(estimate: Estimate) -> Spread:
 
 
 def _df_examples(estimate: Estimate) -> float:
-    return max(estimate.n - 1, 1) if estimate.family == "rate" else MANY
+    return max(estimate.n - 1, 1)
 
 
 def _plain(estimate: Estimate) -> tuple[float, float, None]:
@@ -177,27 +177,77 @@ def _wilson(estimate: Estimate) -> tuple[float, float, None]:
     return centre - half, centre + half, None
 
 
+class Centre(NamedTuple):
+    """What an estimate is without the bias of its family, and the bounds of that."""
+
+    low: float
+    value: float
+    high: float
+
+
+def centre(estimate: Estimate) -> Centre:
+    """Return the estimate without what sampling lifts an error by; others as they are.
+
+    An error of bins brings its `lift`. Of another error the bootstrap, which adds its noise to
+    that of the sample, sees √2 − 1 of the bias where the true deviations are 0: there it is
+    1 + √2 times what it sees, elsewhere less.
+    """
+    theta = float(estimate.theta.mean())
+    if estimate.family != "error":
+        return Centre(theta, theta, theta)
+    if estimate.lift is None:
+        lifted = max(bias(estimate), 0.0)
+        return Centre(max(theta - (1 + 2**0.5) * lifted, 0.0), theta - lifted, theta)
+    lifted, doubt = estimate.lift.mean(axis=0)
+    without = max(theta - lifted, 0.0)
+    return Centre(max(without - doubt, 0.0), without, min(without + doubt, theta))
+
+
 def _error(estimate: Estimate) -> tuple[float, float, float]:
-    """Lower the lower end by as much as absolute deviations can be biased up."""
-    low, high, _ = _plain(estimate)
-    return low - upward_bias(estimate), high, estimate.theta.mean() - max(bias(estimate), 0.0)
+    """Lower end from the least that the error can be; upper end as it is, or from the most.
+
+    An estimate without bias varies up to a third more than the error itself.
+    """
+    without, deviation = centre(estimate), _spread(estimate)
+    half = deviation.quantile(0.5 + LEVEL / 2) * deviation.total
+    high = min(estimate.theta.mean() + half, without.high + 4 / 3 * half)
+    return without.low - half, high, without.value
 
 
 def _gap(estimate: Estimate) -> tuple[float, float, float]:
-    """Upper end as it is; lower end simultaneous over all signed contrasts of groups."""
-    _, high, _ = _plain(estimate)
+    """Upper end as it is; lower end simultaneous over all signed contrasts of groups.
+
+    A gap of errors is narrowed where the smallest error is lifted most: there the upper end is
+    that of the widest gap that the groups' bounds allow.
+    """
+    theta, deviation = float(estimate.theta.mean()), _spread(estimate)
+    half = deviation.quantile(0.5 + LEVEL / 2) * deviation.total
     contrasts = sum(len(kind) * (len(kind) - 1) for kind in estimate.parts)
     low = max((_largest_difference(kind, contrasts) for kind in estimate.parts), default=0.0)
-    return max(low, 0.0), max(high, low), estimate.theta.mean() - bias(estimate)
+    widest = max((_widest(kind) for kind in estimate.parts), default=0.0)
+    return max(low, 0.0), max(theta, widest, low - half) + half, _corrected_gap(estimate)
+
+
+def _widest(kind: tuple[Estimate, ...]) -> float:
+    """Return the largest difference of groups that the bounds of their bias allow."""
+    bounds = [centre(part) for part in kind]
+    return max(b.high for b in bounds) - min(b.low for b in bounds)
+
+
+def _corrected_gap(estimate: Estimate) -> float:
+    """Return the gap less its bootstrap bias; of errors the gap of the errors without theirs."""
+    if not any(part.lift is not None for kind in estimate.parts for part in kind):
+        return float(estimate.theta.mean()) - bias(estimate)
+    errors = [[centre(part).value for part in kind] for kind in estimate.parts]
+    return max(float(np.ptp(kind)) for kind in errors)
 
 
 def _largest_difference(kind: tuple[Estimate, ...], contrasts: int) -> float:
     """Return max over pairs of |difference| − t_{1−.05/contrasts}·its standard error."""
-    centre = np.array([p.theta.mean() for p in kind])
-    least = centre - [upward_bias(p) for p in kind]
+    least, _, most = np.array([centre(part) for part in kind]).T
     total, df = _pairwise(kind)
     first, second = np.triu_indices(len(kind), 1)
-    distance = np.maximum(least[first] - centre[second], least[second] - centre[first])
+    distance = np.maximum(least[first] - most[second], least[second] - most[first])
     limit = distance - stdtrit(df, 1 - (1 - LEVEL) / max(contrasts, 1)) * total
     return float(limit.max(initial=0.0))
 
@@ -217,19 +267,6 @@ def _pairwise(kind: tuple[Estimate, ...]) -> tuple[Array, Array]:
     doubt = doubt + variance[first] ** 2 / df_part[first] + variance[second] ** 2 / df_part[second]
     square = np.maximum(examples + seeds, 1e-12)
     return np.sqrt(square), np.clip(square**2 / np.maximum(doubt, 1e-300), 1, MANY)
-
-
-def upward_bias(estimate: Estimate) -> float:
-    """Return the most that an error can be biased up; 0 for other families.
-
-    Where the true deviations are 0, the bootstrap, which adds its noise to that of the sample,
-    sees only √2 − 1 of the bias: so 1 + √2 times what it sees; elsewhere that is more than enough.
-    In bins of few examples it sees too little; there `bin_bias` is the larger.
-    """
-    if estimate.family != "error":
-        return 0.0
-    by_bins = 0.0 if estimate.bin_bias is None else float(estimate.bin_bias.mean())
-    return (1 + 2**0.5) * max(bias(estimate), by_bins, 0.0)
 
 
 def _worst(estimate: Estimate) -> tuple[float, float, float]:

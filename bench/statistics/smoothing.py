@@ -7,6 +7,7 @@ smoothing multiplies the k-th cosine coefficient of the residuals by exp(−(π 
 from functools import cache
 
 import numpy as np
+from scipy.optimize import brentq
 
 from bench.resample import Sample, Table
 from bench.schema import Array
@@ -28,7 +29,7 @@ def smooth_error(sample: Sample, grouping: Grouping, said: Array, happened: Arra
     size = np.bincount(grouping.code, minlength=grouping.size)
     total = np.bincount(table.flat, weights=residual[:, 0], minlength=grouping.size * GRID)
     mass = total.reshape(grouping.size, GRID) / np.maximum(size, 1)[:, None]
-    width = np.array([_fixed_point(row) for row in mass])
+    width = np.array([fixed_point(row) for row in mass])
     slope = np.array([_slope(s, m) for s, m in zip(width, mass, strict=True)])
     smoothers = [
         (_smoother(s) / max(n, 1)).astype(np.float32) for s, n in zip(width, size, strict=True)
@@ -83,11 +84,7 @@ def _slope(scale: float, mass: Array) -> float:
     return min(rise / step, 0.0)
 
 
-def _fixed_point(mass: Array) -> float:
-    """Return σ with f(σ) = σ by bisection: f falls in σ, so there is one."""
+def fixed_point(mass: Array) -> float:
+    """Return σ with f(σ) = σ of residual masses (GRID,): f falls in σ, so there is one."""
     coefficient = mass @ _cosines(GRID)
-    low, high = 0.0, 1.0
-    for _ in range(30):
-        middle = (low + high) / 2
-        low, high = (low, middle) if _height(middle, coefficient) < middle else (middle, high)
-    return (low + high) / 2
+    return float(brentq(lambda scale: _height(scale, coefficient) - scale, 0, 1, xtol=1e-9))

@@ -1,7 +1,7 @@
 """How often our intervals cover, our tests err and our floors are exceeded: simulated studies.
 
 `python -m tests.performance.coverage --studies 1000 --out FOLDER` writes one JSON file a setting,
-resuming where it stopped; `--table FOLDER` prints them as the tables of docs/uncertainty.md.
+resuming where it stopped; coverage_table.py prints them as the tables of docs/uncertainty.md.
 """
 
 import argparse
@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 from scipy.optimize import brentq
 
-from bench.audits import accuracy, calibration, group_fairness
+from bench.audits import accuracy, calibration, group_fairness, trade_off
 from bench.compare import Key, contrasts, differences, side
 from bench.resample import Sample, Statistic, Table
 from bench.schema import AuditSettings, Contrast, Evidence
@@ -25,36 +25,65 @@ from bench.statistics.grouping import Grouping
 from bench.statistics.intervals import Estimate, interval
 from tests._population import Population
 
-DECLARED = {**accuracy.METRICS, **calibration.METRICS, **group_fairness.METRICS}
+AUDITS = (accuracy, calibration, group_fairness, trade_off)
+DECLARED = {name: metric for audit in AUDITS for name, metric in audit.METRICS.items()}
 BOUNDS = {name: (metric.low, metric.high) for name, metric in DECLARED.items()}
 FIVE = np.array([0.30, 0.25, 0.20, 0.15, 0.10])
 EIGHT = np.array([0.20, 0.18, 0.15, 0.13, 0.11, 0.09, 0.08, 0.06])
 REDDITBIAS = np.array([0.45, 0.68, 0.51, 0.56, 0.64])
 """Base rates of the five groups of RedditBias, smallest group last."""
-METRICS = (
+TESTED = (
     "accuracy",
     "log_loss",
     "roc_auc",
     "expected_calibration_error",
     "true_positive_rate",
     "false_positive_rate",
-    "positive_calibration_error",
+    "equalized_odds_difference",
+    "worst_group_accuracy",
+)
+COUNTED = (
+    "accuracy",
+    "balanced_accuracy",
+    "f1_macro",
+    "log_loss",
+    "roc_auc",
+    "selection_rate",
+    "true_positive_rate",
+    "false_positive_rate",
+    "precision",
+    "impact_ratio",
     "demographic_parity_difference",
     "demographic_parity_ratio",
     "equal_opportunity_difference",
     "equalized_odds_difference",
+    "equalized_odds_ratio",
+    "predictive_parity_difference",
     "accuracy_difference",
     "worst_group_accuracy",
-    "calibration_difference",
+    "worst_cell_accuracy",
     "bpsn_auc",
+    "bnsp_auc",
     "bias_auc",
+    "dto",
 )
-TESTED = (*METRICS[:6], "equalized_odds_difference", "worst_group_accuracy")
-
-
-CALIBRATION = tuple(m for m in METRICS if "calibration" in m)
-COUNTED = tuple(m for m in METRICS if m not in CALIBRATION)
-PARTS = ("intervals", "calibration", "floors", "errors", "power")
+CALIBRATION = (
+    "expected_calibration_error",
+    "positive_calibration_error",
+    "calibration_in_the_large",
+    "brier_reliability",
+    "brier_resolution",
+    "calibration_difference",
+)
+FURTHER = (
+    "adaptive_calibration_error",
+    "debiased_calibration_error",
+    "smooth_calibration_error",
+    "brier_score",
+)
+METRICS = (*COUNTED, *CALIBRATION, *FURTHER)
+COVERAGE = {"intervals": COUNTED, "calibration": CALIBRATION, "further": FURTHER}
+PARTS = (*COVERAGE, "floors", "errors", "power")
 
 
 @dataclass(frozen=True)
@@ -112,10 +141,10 @@ class Unfloored(Sample):
 def estimated(evidence: Evidence, sample: Sample) -> dict[Key, Estimate]:
     """Return the estimates that somebody will read, by key."""
     audits = [a for a in (accuracy, group_fairness) if sample.settings.wants(*COUNTED)]
-    if sample.settings.wants(*CALIBRATION):
-        audits.append(calibration)
+    audits += [trade_off] if sample.settings.wants("dto") else []
+    audits += [calibration] if sample.settings.wants(*CALIBRATION, *FURTHER) else []
     found = {e.key: e for audit in audits for e in audit.estimates(evidence, sample)}
-    if not sample.settings.wants(*COUNTED):  # all of group_fairness would cost three times this
+    if sample.settings.only == CALIBRATION:  # all of group_fairness would cost three times this
         said = [p.probability for p in evidence.test]
         errors = calibration_errors(sample, sample.groupings[0], said)
         gap = between_groups("calibration_difference", "gap", [errors], sample.groupings[0])
@@ -126,12 +155,12 @@ def estimated(evidence: Evidence, sample: Sample) -> dict[Key, Estimate]:
 def intervals(
     setting: Setting, studies: int, replicates: int, metrics: Sequence[str]
 ) -> dict[str, list[float]]:
-    """Return metric -> [coverage of estimand A, of B, mean width]."""
+    """Return metric -> [coverage of estimand A, of B or NaN, mean width]."""
     rng = np.random.default_rng(7)
     chosen = AuditSettings(replicates=replicates, only=tuple(metrics), min_group_size=20)
     population, smallest = setting.population, f"g{len(setting.population.share) - 1}"
-    expected = _means(population.truth(population.train(400, rng)))
-    systematic = population.of_mean_rates(population.train(4000, rng))
+    truth = population.truth(population.train(400, rng))
+    expected, systematic = _means(truth), population.of_mean_rates(truth)
     hits = defaultdict(list)
     for _ in range(studies):
         models = population.train(setting.seeds, rng)
@@ -146,9 +175,10 @@ def intervals(
                 and group in ("", "gap", smallest)
             ):
                 low, high, _ = interval(estimate, BOUNDS[metric])
-                about = [expected[metric, group], systematic.get((metric, group))]
-                both = [low <= about[0] <= high, about[1] is None or low <= about[1] <= high]
-                hits[_name(metric, group)].append((*both, high - low))
+                part = systematic.get((metric, group), np.nan)
+                covered = low <= expected[metric, group] <= high
+                also = np.nan if np.isnan(part) else low <= part <= high
+                hits[_name(metric, group)].append((covered, also, high - low))
     return {name: np.mean(h, axis=0).tolist() for name, h in hits.items()}
 
 
@@ -202,7 +232,7 @@ def power(
     rng = np.random.default_rng(10)
     smallest = f"g{len(setting.population.share) - 1}"
     found = {}
-    for metric, group in (*((m, "") for m in METRICS[:3]), ("true_positive_rate", smallest)):
+    for metric, group in (*((m, "") for m in TESTED[:3]), ("true_positive_rate", smallest)):
         name = _name(metric, group)
         better = _shift(setting.population, (metric, group), effect[name][1])
         hits = [
@@ -260,17 +290,11 @@ def simulate(part: str, setting: Setting, out: Path, design: tuple[int, int]) ->
     if file.exists():
         return
     started = time.process_time()
-    more = {"intervals": [COUNTED], "calibration": [CALIBRATION]}.get(part, [])
+    more = [COVERAGE[part]] if part in COVERAGE else []
     if part == "power":
         more = [json.loads((out / f"errors {setting.name}.json").read_text())["found"]]
-    by_name = {
-        "intervals": intervals,
-        "calibration": intervals,
-        "floors": floors,
-        "errors": errors,
-        "power": power,
-    }
-    found = by_name[part](setting, *design, *more)
+    simulated = {"floors": floors, "errors": errors, "power": power}.get(part, intervals)
+    found = simulated(setting, *design, *more)
     record = {"studies": design[0], "replicates": design[1], "found": found}
     file.write_text(json.dumps(record, indent=1))
     print(f"{file.stem}: {time.process_time() - started:.0f} s of one core", flush=True)
@@ -279,13 +303,14 @@ def simulate(part: str, setting: Setting, out: Path, design: tuple[int, int]) ->
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--studies", type=int, default=1000)
-    parser.add_argument("--replicates", type=int, default=400)
+    parser.add_argument("--replicates", type=int, default=200)
     parser.add_argument("--parts", nargs="+", default=PARTS, choices=PARTS)
+    parser.add_argument("--only", default="", help="settings whose name has this in it")
     parser.add_argument("--out", type=Path, required=True)
     chosen = parser.parse_args()
     chosen.out.mkdir(parents=True, exist_ok=True)
-    every = settings()
+    every = [setting for setting in settings() if chosen.only in setting.name]
     plain = [s for s in every if "K=3 gap=0.00" in s.name or "RedditBias" in s.name]
     for part in chosen.parts:
-        for setting in every if part in PARTS[:2] else plain:
+        for setting in every if part in ("intervals", "calibration") else plain:
             simulate(part, setting, chosen.out, (chosen.studies, chosen.replicates))
