@@ -8,6 +8,7 @@ from dataclasses import MISSING, Field, dataclass, fields, replace
 from pathlib import Path
 from typing import Any, get_type_hints
 
+import numpy as np
 from pydantic import ConfigDict, ValidationError, create_model
 from pydantic import Field as PydanticField
 from torch import nn
@@ -66,7 +67,7 @@ class Composition(Strategy):
         """Delegate to the part that claims it."""
         return self._maker("adapt").adapt(model)
 
-    def sampling_weights(self, train: Split) -> Array | None:
+    def sampling_weights(self, train: Split) -> Array | Mapping[str, Array] | None:
         """Delegate to the part that claims it."""
         return self._maker("sampling_weights").sampling_weights(train)
 
@@ -136,11 +137,16 @@ def check(strategy: Strategy, task: Task, attribute: str, *, where: str) -> None
     Raises
     ------
     BadInputError
-        No groups where some are needed, a group to revise that validation lacks, or more than
-        two classes for a strategy of two.
+        No groups where some are needed, a group to revise that validation lacks, no view to
+        train on where one is needed, or more than two classes for a strategy of two.
     """
     if any(part.binary_only for part in parts_of(strategy)) and len(task.classes) != 2:  # noqa: PLR2004
         raise BadInputError(f"{where}: is for two classes; {task.name!r} has {len(task.classes)}")
+    if any(part.needs_views for part in parts_of(strategy)) and not trainable_views(task):
+        raise BadInputError(
+            f"{where}: task {task.name!r} has no view that keeps the label and changes a training "
+            "text; ask for its views, or give a lexicon and label_kept_in"
+        )
     needed = groups_needed(strategy)
     if needed and not attribute:
         raise BadInputError(f"{where}: needs groups; task {task.name!r} has none")
@@ -151,6 +157,14 @@ def check(strategy: Strategy, task: Task, attribute: str, *, where: str) -> None
         )
         if missing := sorted(asked - known):
             raise BadInputError(f"{where}: validation has no {attribute} {missing[0]!r}")
+
+
+def trainable_views(task: Task) -> dict[str, Array]:
+    """Return view -> which training examples it changes (n,), of views that keep the label."""
+    train = task.split == "train"
+    kept = (name for name in task.card.label_kept_in if name in task.views)
+    changed = {name: np.asarray(task.views[name][train] != "") for name in kept}
+    return {name: rows for name, rows in changed.items() if rows.any()}
 
 
 def find(name: str, folders: Iterable[Path] = ()) -> type[Strategy]:

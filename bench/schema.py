@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from types import MappingProxyType
 from typing import Literal, NamedTuple
 
 import numpy as np
@@ -27,6 +28,8 @@ class TaskCard:
     fingerprint: str
     """sha256 of the content the rows were read from."""
     warnings: tuple[str, ...] = ()
+    label_kept_in: tuple[str, ...] = ()
+    """Views whose texts have the original's label: no others may be trained on."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,6 +57,8 @@ class Split(NamedTuple):
     n_classes: int
     n_groups: int
     prediction: Array | None = None  # (n,) int64, the first stage's; None: there was none
+    views: Mapping[str, Array] = MappingProxyType({})
+    """Label-keeping view -> (n,) bool, which examples it changes."""
 
     @property
     def counts(self) -> Array:

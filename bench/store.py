@@ -56,7 +56,8 @@ def write_task(path: Path, task: Task) -> None:
 def read_task(path: Path) -> Task:
     """Read a task that `write_task` wrote."""
     columns, facts = read_table(path)
-    card = facts["card"] | {"warnings": tuple(facts["card"]["warnings"])}
+    card = facts["card"]
+    card |= {name: tuple(card.get(name, ())) for name in ("warnings", "label_kept_in")}
     return Task(
         name=facts["name"],
         example_id=columns["example_id"],

@@ -1,5 +1,6 @@
 """The four choices a fine-tuning strategy may make, and nothing else."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar, NamedTuple
 
@@ -50,6 +51,8 @@ class Strategy:
     """The paper, and what deviates from it."""
     binary_only: ClassVar[bool] = False
     """Whether `revise` makes sense for two classes only."""
+    needs_views: ClassVar[bool] = False
+    """Whether it trains on views that keep the label; without any the task is refused."""
     reads_hidden: ClassVar[bool] = False
     """Whether `revise` reads hidden vectors; they are stored only if something reads them."""
 
@@ -79,9 +82,10 @@ class Strategy:
         """
         return model
 
-    def sampling_weights(self, train: Split) -> Array | None:
+    def sampling_weights(self, train: Split) -> Array | Mapping[str, Array] | None:
         """Choose what is seen: relative odds (n,) of drawing each example; None: each once.
 
+        Or odds by view: "original" and any of `train.views`, whose examples keep label and group.
         Rows of equal odds come once an epoch, those of odds 0 never; other odds are drawn with
         replacement. torch's global random state is at the cell's seed.
         """

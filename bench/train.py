@@ -18,7 +18,7 @@ from bench.schema import Ledger, Outcome, Predictions, Split, Task
 from bench.strategy import Batch
 from bench.training import device as devices
 from bench.training import flops
-from bench.training.batches import BatchSampler, TrainingRows
+from bench.training.batches import BatchSampler, TrainingRows, drawn
 from bench.training.device import Machine
 from bench.training.loop import Learner, Recipe, fit
 from bench.training.pace import DivergedError, Pace, Progress
@@ -103,7 +103,14 @@ def training_split(task: Task, attribute: str, first: Outcome | None = None) -> 
     if attribute:
         names, group = np.unique(task.groups[attribute][rows], return_inverse=True)
     prediction = first.train.prediction if first and first.train else None
-    return Split(label, group.astype(np.int64), len(task.classes), len(names), prediction)
+    return Split(
+        label,
+        group.astype(np.int64),
+        len(task.classes),
+        len(names),
+        prediction,
+        compose.trainable_views(task),
+    )
 
 
 def learn(  # noqa: PLR0913 - what, from what, where, and who is told
@@ -204,12 +211,13 @@ def _batches(
 ) -> DataLoader[Any]:
     task, tokens, split = data
     strategy = cell.strategy()
-    view = tokens.views[ORIGINAL]
-    entries = view.entries(np.flatnonzero(task.split == "train"))
     set_seed(cell.seed)  # whatever adapting drew, a strategy that chooses examples starts here
+    odds = strategy.sampling_weights(split)
+    view, entries, example, odds = drawn(tokens.views, np.flatnonzero(task.split == "train"), odds)
+    split = split._replace(label=split.label[example], group=split.group[example])
     sampler = BatchSampler(
         view.length[entries],
-        strategy.sampling_weights(split),
+        odds,
         size=cell.training.batch_size,
         parts=parts,
         seed=cell.seed,

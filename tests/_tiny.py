@@ -140,6 +140,7 @@ def task(
             source="tests",
             licence="none",
             fingerprint="0",
+            label_kept_in=("swap:other",),
         ),
         views={"swap:other": np.where(rng.random(3 * n) < 0.5, swapped, "")},
     )

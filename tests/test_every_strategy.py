@@ -5,6 +5,7 @@ import inspect
 import itertools
 import shutil
 import warnings
+from collections.abc import Mapping
 from dataclasses import fields, replace
 from functools import cache
 from pathlib import Path
@@ -278,12 +279,15 @@ def _loaded(folder: Path, of: plan.Cell):
 @pytest.mark.parametrize("name", NAMES)
 def test_what_is_seen_is_some_training_example(name, task):
     split = _tiny.split(task)
-    weights = compose.find(name)().sampling_weights(split._replace(prediction=1 - split.label))
-    if weights is not None:
-        assert weights.shape == _tiny.split(task).label.shape
+    found = compose.find(name)().sampling_weights(split._replace(prediction=1 - split.label))
+    odds = found if isinstance(found, Mapping) else {} if found is None else {ORIGINAL: found}
+    assert odds.keys() <= {ORIGINAL, *split.views}
+    for view, weights in odds.items():
+        assert weights.shape == split.label.shape
         assert np.isfinite(weights).all()
         assert (weights >= 0).all()
         assert weights.sum() > 0
+        assert not weights[~split.views.get(view, weights >= 0)].any()
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -189,6 +189,16 @@ def test_a_lexicon_makes_views(tmp_path):
     assert files.fingerprint(path="rows.parquet", lexicon="l.json", folder=tmp_path) != bare
 
 
+def test_a_view_that_keeps_the_label_is_named(tmp_path):
+    write(tmp_path / "rows.parquet", table())
+    (tmp_path / "l.json").write_text('{"a": {"word1": "word2"}, "b": {"word2": "word1"}}')
+    options = {"path": "rows.parquet", "lexicon": "l.json", "folder": tmp_path}
+    assert files.load(**options).card.label_kept_in == ()
+    assert files.load(label_kept_in=("b",), **options).card.label_kept_in == ("swap:b",)
+    with pytest.raises(BadInputError, match="label_kept_in: 'c' is no view of the lexicon"):
+        files.load(label_kept_in=("b", "c"), **options)
+
+
 @pytest.mark.parametrize(
     ("content", "said"),
     [

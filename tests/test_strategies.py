@@ -311,8 +311,9 @@ def outcomes(planted, tokens):
 
     @cache
     def train(use: str, **options) -> list[Outcome]:
-        cells = _tiny.cells(use, options=options, seeds=SEEDS, budget=("steps", 300))
-        return [_tiny.run(replace(cell, hidden=True), planted, tokens) for cell in cells]
+        audit = {"audits": ("accuracy", "leakage")}
+        cells = _tiny.cells(use, options=options, seeds=SEEDS, budget=("steps", 300), audit=audit)
+        return [_tiny.run(cell, planted, tokens) for cell in cells]
 
     return train
 
@@ -350,7 +351,7 @@ def test_lowers_the_equalized_odds_gap(use, outcomes):
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    "use", ["weighted", "balanced", "subsampled", "group_dro", "last_layer_retraining"]
+    "use", ["weighted", "balanced", "subsampled", "group_dro", "last_layer_retraining", "jtt"]
 )
 def test_raises_worst_cell_accuracy(use, outcomes):
     assert lowered(worst_cell_error, outcomes(use), outcomes("full"))

@@ -3,7 +3,7 @@
 import hashlib
 import json
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
@@ -49,6 +49,8 @@ class Roles:
     """What becomes of rows in which one of the columns says nothing."""
     lexicon: Path | None
     """File of the terms that the counterfactual views replace."""
+    label_kept_in: tuple[str, ...]
+    """Those of its views that keep the label."""
 
     @property
     def columns(self) -> list[str]:
@@ -77,6 +79,7 @@ def task(source: Source, roles: Roles, *, name: str, card: TaskCard) -> Task:
     whole = [text] if pair is None else [text, pair]
     groups = {g: _categories(source, g, roles.group_threshold).strings for g in roles.groups}
     label, classes = _label(source, roles)
+    views = _views(roles.lexicon, text) if roles.lexicon else {}
     return Task(
         name=name,
         example_id=source.identifiers(roles.id) if roles.id else _hashes(whole),
@@ -90,8 +93,12 @@ def task(source: Source, roles: Roles, *, name: str, card: TaskCard) -> Task:
             else _own_split(source, whole, [label, *groups.values()])
         ),
         classes=classes,
-        views=_views(roles.lexicon, text) if roles.lexicon else {},
-        card=replace(card, warnings=tuple(_warnings(roles.groups, rows - len(text)))),
+        views=views,
+        card=replace(
+            card,
+            warnings=tuple(_warnings(roles.groups, rows - len(text))),
+            label_kept_in=_kept(roles, views),
+        ),
     )
 
 
@@ -133,6 +140,15 @@ def _views(lexicon: Path, text: Array) -> dict[str, Array]:
         if not views[f"swap:{name}"].any():
             raise BadInputError(f"{lexicon}: view {name!r}: its terms occur in no row")
     return views
+
+
+def _kept(roles: Roles, views: Iterable[str]) -> tuple[str, ...]:
+    """Return the views that keep the label, in the order of the lexicon."""
+    kept = [f"swap:{name}" for name in roles.label_kept_in]
+    if strangers := sorted(set(kept) - set(views)):
+        name = strangers[0].removeprefix("swap:")
+        raise BadInputError(f"task: label_kept_in: {name!r} is no view of the lexicon")
+    return tuple(view for view in views if view in kept)
 
 
 def _given_split(source: Source, column: str) -> Array:

@@ -23,6 +23,7 @@ def load(  # noqa: PLR0913 - the keys of a suite's [task] table
     group_threshold: float | None = None,
     incomplete: Literal["refuse", "leave_out"] = "refuse",
     lexicon: str = "",
+    label_kept_in: tuple[str, ...] = (),
     label_meaning: str = "not stated",
     licence: str = "not stated",
     folder: Path = Path(),
@@ -42,6 +43,8 @@ def load(  # noqa: PLR0913 - the keys of a suite's [task] table
     incomplete : what becomes of rows without a text, label or group
     lexicon : JSON file of counterfactual views: {"gender": {"she": "he", "he": "she"}} makes the
         view `swap:gender`, in which whole words of `text` are replaced
+    label_kept_in : views of the lexicon whose texts have the same label, so that a strategy may
+        train on them
     label_meaning, licence : what the task card says
     folder : where relative paths start from
 
@@ -63,6 +66,7 @@ def load(  # noqa: PLR0913 - the keys of a suite's [task] table
         group_threshold=group_threshold,
         incomplete=incomplete,
         lexicon=folder / lexicon if lexicon else None,
+        label_kept_in=label_kept_in,
     )
     source = Source(file, tables.read(file, roles.columns))
     card = TaskCard(

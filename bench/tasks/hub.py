@@ -34,6 +34,7 @@ def load(  # noqa: PLR0913 - the keys of a suite's [task] table
     group_threshold: float | None = None,
     incomplete: Literal["refuse", "leave_out"] = "refuse",
     lexicon: str = "",
+    label_kept_in: tuple[str, ...] = (),
     label_meaning: str = "not stated",
     licence: str = "not stated",
     folder: Path = Path(),
@@ -48,7 +49,7 @@ def load(  # noqa: PLR0913 - the keys of a suite's [task] table
     train, validation, test : names of its splits; with the last two empty, `train` is dealt
         70 : 10 : 20 with near-duplicates kept together
     text, text_pair, label, groups, id : columns; named classes get their names
-    positive, label_threshold, group_threshold, incomplete, lexicon : as for a file
+    positive, label_threshold, group_threshold, incomplete, lexicon, label_kept_in : as for a file
     label_meaning, licence : what the task card says
 
     Raises
@@ -68,6 +69,7 @@ def load(  # noqa: PLR0913 - the keys of a suite's [task] table
         group_threshold=group_threshold,
         incomplete=incomplete,
         lexicon=folder / lexicon if lexicon else None,
+        label_kept_in=label_kept_in,
     )
     origin = _Origin(name=name, revision=revision, folder=folder)
     splits = {"train": train, "validation": validation, "test": test}

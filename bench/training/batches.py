@@ -1,6 +1,7 @@
 """Which rows are seen together: batches of similar length from an endless stream, well padded."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -8,7 +9,7 @@ from torch import Tensor
 from torch.utils.data import Dataset, Sampler
 
 from bench.schema import Array, Split
-from bench.training.tokens import Encoded
+from bench.training.tokens import ORIGINAL, Encoded, gathered
 
 _BUCKET = 50  # batches sorted by length at a time: 2 % of padding, and still nearly random
 
@@ -40,6 +41,35 @@ def bucketed(
         bucket, waiting = np.split(waiting, [size * _BUCKET])
         bucket = bucket[np.argsort(length[bucket], kind="stable")]
         yield from rng.permutation(bucket.reshape(_BUCKET, size))
+
+
+class Drawn(NamedTuple):
+    """The texts that batches are drawn from."""
+
+    view: Encoded
+    entries: Array  # (m,) int64, texts of the view
+    example: Array  # (m,) int64, the training example of each
+    odds: Array | None  # (m,); None: all the same
+
+
+def drawn(
+    views: Mapping[str, Encoded], train: Array, odds: Array | Mapping[str, Array] | None
+) -> Drawn:
+    """Return the texts behind a strategy's odds, of the training rows or of their views."""
+    if not isinstance(odds, Mapping):
+        entries = views[ORIGINAL].entries(train)
+        return Drawn(views[ORIGINAL], entries, np.arange(len(entries)), odds)
+    parts = [_with_odds(views[name], train, np.asarray(of)) for name, of in odds.items()]
+    entries, examples, weights = zip(*parts, strict=True)
+    together = gathered([(views[name], some) for name, some in zip(odds, entries, strict=True)])
+    number = np.concatenate(examples)
+    return Drawn(together, np.arange(len(number)), number, np.concatenate(weights))
+
+
+def _with_odds(view: Encoded, train: Array, odds: Array) -> tuple[Array, Array, Array]:
+    entries = view.entries(train[odds > 0])
+    example = np.searchsorted(train, view.row[entries])
+    return entries, example, odds[example]
 
 
 class BatchSampler(Sampler[list[int]]):

@@ -1,7 +1,7 @@
 """Tokens: every text of a task is tokenised once, and each cell maps the result into memory."""
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -34,6 +34,24 @@ class Encoded(NamedTuple):
     def entries(self, rows: Array) -> Array:
         """Return which texts belong to those of the task's `rows` that the view holds."""
         return np.flatnonzero(np.isin(self.row, rows))
+
+
+def gathered(parts: Sequence[tuple[Encoded, Array]]) -> Encoded:
+    """Return some texts of several views, each given by its entries, as one view in memory."""
+    texts = [
+        slice(begin, end)
+        for view, entries in parts
+        for begin, end in zip(view.start[entries], view.start[entries + 1], strict=True)
+    ]
+    of = [view for view, entries in parts for _ in entries]
+    pairs = list(zip(of, texts, strict=True))
+    segments = [view.segment[text] for view, text in pairs if view.segment is not None]
+    return Encoded(
+        row=np.concatenate([view.row[entries] for view, entries in parts]),
+        start=np.cumsum([0, *(text.stop - text.start for text in texts)]),
+        token=np.concatenate([view.token[text] for view, text in pairs]),
+        segment=np.concatenate(segments) if segments else None,
+    )
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -5,7 +5,6 @@
 
 import sys
 import tempfile
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +12,8 @@ import torch
 from scipy import stats
 from sklearn.metrics import log_loss
 
-from bench import plugins
+from bench import plan, plugins
+from bench.plan import Cell
 from bench.schema import Outcome
 from bench.training.tokens import ORIGINAL
 from tests import _tiny
@@ -25,6 +25,7 @@ from tests.test_strategies import (
 )
 
 OPTIONS = {"adversarial": {"strength": 0.3, "adversary_learning_rate_factor": 10.0}}
+HIDDEN = {"audits": ("accuracy", "leakage")}
 MEASURES = {
     "accuracy": lambda o: (o.test[ORIGINAL].prediction == o.test[ORIGINAL].label).mean(),
     "worst cell": lambda o: 1 - worst_cell_error(o.test[ORIGINAL]),
@@ -48,12 +49,22 @@ def main(names: list[str]) -> None:
     torch.set_num_threads(1)
     task = _tiny.task(n=768, noise=0.1, aligned=0.9)
     tokens = _tiny.encoded(task, Path(tempfile.mkdtemp()))
+    done: dict[str, Outcome] = {}
+
+    def trained(cell: Cell) -> Outcome:
+        for one in plan.with_first_stages([cell]):
+            if one.id not in done:
+                first = _tiny.stored(done[one.first.id]) if one.first else None
+                done[one.id] = _tiny.run(one, task, tokens, first=first)
+        return done[cell.id]
+
     print("| strategy | " + " | ".join(MEASURES) + " |\n|" + "---|" * (1 + len(MEASURES)))
     for name in names:
         options = OPTIONS.get(name, {})
-        cells = _tiny.cells(name, options=options, seeds=SEEDS, budget=("steps", 300))
-        outcomes = [_tiny.run(replace(cell, hidden=True), task, tokens) for cell in cells]
-        print(row(name, outcomes), flush=True)
+        cells = _tiny.cells(
+            name, options=options, seeds=SEEDS, budget=("steps", 300), audit=HIDDEN
+        )
+        print(row(name, [trained(cell) for cell in cells]), flush=True)
 
 
 if __name__ == "__main__":
