@@ -1,14 +1,16 @@
 """The budget: a meter that charges everything a cell does, and the schedule that follows it."""
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from typing import Any
 
 from bench.suite import Budget
 
 Cost = Callable[[int, int], float]
 """(rows, padded length) -> floating point operations of one batch."""
+_COUNTED = ("flops", "tokens", "padded_tokens", "examples", "steps")
 
 
 @dataclass
@@ -26,6 +28,16 @@ class Meter:
     def start(self) -> None:
         """Start the clock: what was needed to set up is nobody's cost."""
         self.started = time.perf_counter()
+
+    def spent(self) -> dict[str, float]:
+        """Return what was spent so far, in every currency."""
+        return {name: getattr(self, name) for name in (*_COUNTED, "seconds")}
+
+    def restore(self, spent: Mapping[str, Any]) -> None:
+        """Go on from what `spent` said, the clock too."""
+        for name in _COUNTED:
+            setattr(self, name, spent[name])
+        self.started = time.perf_counter() - spent["seconds"]
 
     @contextmanager
     def paused(self) -> Iterator[None]:

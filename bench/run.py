@@ -1,5 +1,6 @@
 """Run a suite: train what is missing, predict the yardsticks, measure, compare."""
 
+import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -153,6 +154,7 @@ def train_missing(jobs: Sequence[Job], run: Path, *, slots: Slots, console: Cons
 
 def _is_finished(job: Job, console: Console) -> bool:
     if files.is_sealed(job.destination):
+        shutil.rmtree(job.checkpoints, ignore_errors=True)  # its worker died before it could
         return True
     if job.destination.exists():
         shelf = files.set_aside(job.destination)

@@ -19,6 +19,7 @@ from bench.strategy import Batch
 from bench.training import device as devices
 from bench.training import flops
 from bench.training.batches import BatchSampler, TrainingRows, drawn
+from bench.training.checkpoints import Checkpoints
 from bench.training.device import Machine
 from bench.training.loop import Learner, Recipe, fit
 from bench.training.pace import DivergedError, Pace, Progress
@@ -39,6 +40,7 @@ class Trained(NamedTuple):
     seconds: float
     rows_at_a_time: int
     kept: Kept
+    resumed: bool
 
 
 def train(  # noqa: PLR0913 - the one entry: what, from what, where, and who is told
@@ -50,6 +52,7 @@ def train(  # noqa: PLR0913 - the one entry: what, from what, where, and who is 
     device: str = "auto",
     progress: Progress,
     model_folder: Path | None = None,
+    checkpoints: Path | None = None,
 ) -> Outcome:
     """Train one cell, then predict validation, test and every view of test, and revise that.
 
@@ -60,6 +63,7 @@ def train(  # noqa: PLR0913 - the one entry: what, from what, where, and who is 
     device : "auto", "cpu", "cuda" or "cuda:N"
     progress : called now and then with the fraction of the budget spent and a few words
     model_folder : where the trained weights are kept (safetensors); None: nowhere
+    checkpoints : where the state of training is kept from time to time, and looked for first
 
     Raises
     ------
@@ -74,11 +78,15 @@ def train(  # noqa: PLR0913 - the one entry: what, from what, where, and who is 
     machine = devices.choose(device, cell.training.precision)
     energy = devices.energy_joules(machine)
     try:
-        trained = learn(cell, task, tokens, machine, progress, first=first)
+        trained = learn(
+            cell, task, tokens, machine, progress, first=first, checkpoints=checkpoints
+        )
     except DivergedError as error:
         raise CellFailedError(str(error)) from None
     if energy is not None:
         energy = (devices.energy_joules(machine) or energy) - energy
+    if trained.resumed:
+        energy = None  # what the interrupted part drew is not known
     if model_folder is not None:
         models.save(trained.learner.classifier.model, cell.model, model_folder)
     answers = predicted(cell, task, tokens, trained.learner)
@@ -121,21 +129,28 @@ def learn(  # noqa: PLR0913 - what, from what, where, and who is told
     progress: Progress,
     *,
     first: Outcome | None = None,
+    checkpoints: Path | None = None,
 ) -> Trained:
-    """Train, in ever smaller parts of a batch while the memory is too small for the whole."""
+    """Train, in ever smaller parts of a batch while the memory is too small for the whole.
+
+    What was interrupted goes on from its last checkpoint, with parts as small as they were.
+    """
     budget = second_stage.budget_left(cell, first)
     data = task, tokens, training_split(task, cell.attribute, first)
     tried = []
-    for parts in _powers_of_two(cell.training.batch_size):
+    resume = Checkpoints(checkpoints, cell, machine)
+    for parts in _powers_of_two(cell.training.batch_size, first=resume.parts):
+        resume.parts = parts
         tried.append(_rows_at_a_time(cell, parts))
         try:
             learner = build(cell, task, tokens.pad, machine)
             cost = step_cost(learner, tokens.pad)
             pace = Pace(Meter(budget), cost, cell.training.warmup, progress)
-            return _fit(learner, pace, cell, data, parts)
+            return _fit(learner, pace, cell, data, resume)
         except RuntimeError as error:
             if not _out_of_memory(error):
                 raise
+        resume.forget()
     sizes = ", ".join(map(str, tried))
     raise CellFailedError(f"out of memory on {machine.device} with {sizes} rows at a time")
 
@@ -144,8 +159,8 @@ def _rows_at_a_time(cell: Cell, parts: int) -> int:
     return -(-cell.training.batch_size // parts)
 
 
-def _powers_of_two(size: int) -> Iterator[int]:
-    yield from (2**k for k in range(size.bit_length()))
+def _powers_of_two(size: int, *, first: int) -> Iterator[int]:
+    yield from (2**k for k in range(first.bit_length() - 1, size.bit_length()))
 
 
 def _out_of_memory(error: RuntimeError) -> bool:
@@ -185,19 +200,25 @@ def step_cost(learner: Learner, pad: int) -> Cost:
 
 
 def _fit(
-    learner: Learner, pace: Pace, cell: Cell, data: tuple[Task, Tokens, Split], parts: int
+    learner: Learner, pace: Pace, cell: Cell, data: tuple[Task, Tokens, Split], resume: Checkpoints
 ) -> Trained:
-    batches = _batches(learner, cell, data, parts)
+    batches = _batches(learner, cell, data, resume)
     rate = cell.strategy().learning_rate or cell.training.learning_rate
-    recipe = Recipe(training=cell.training, peak_rate=rate, seed=cell.seed, parts=parts)
-    rows, kept = _rows_at_a_time(cell, parts), Kept(1.0, "")
-    if cell.training.selection == "last":
-        fit(learner, batches, pace, recipe)
-        return Trained(learner, pace, pace.meter.seconds, rows, kept)
-    answers = partial(_validation, learner, cell, data[:2])
-    selection = Selection(learner, pace, cell.training, cell.attribute, answers)
-    fit(learner, batches, pace, recipe, [selection])
-    return Trained(learner, pace, pace.meter.seconds, rows, selection.settle())
+    recipe = Recipe(training=cell.training, peak_rate=rate, seed=cell.seed, parts=resume.parts)
+    selection = None
+    if cell.training.selection != "last":
+        answers = partial(_validation, learner, cell, data[:2])
+        selection = Selection(learner, pace, cell.training, cell.attribute, answers)
+    resume.follow(learner, pace, selection)
+    fit(learner, batches, pace, recipe, [selection, resume] if selection else [resume])
+    return Trained(
+        learner=learner,
+        pace=pace,
+        seconds=pace.meter.seconds,
+        rows_at_a_time=_rows_at_a_time(cell, resume.parts),
+        kept=selection.settle() if selection else Kept(1.0, ""),
+        resumed=resume.steps > 0,
+    )
 
 
 def _validation(learner: Learner, cell: Cell, data: tuple[Task, Tokens]) -> Predictions:
@@ -207,7 +228,7 @@ def _validation(learner: Learner, cell: Cell, data: tuple[Task, Tokens]) -> Pred
 
 
 def _batches(
-    learner: Learner, cell: Cell, data: tuple[Task, Tokens, Split], parts: int
+    learner: Learner, cell: Cell, data: tuple[Task, Tokens, Split], resume: Checkpoints
 ) -> DataLoader[Any]:
     task, tokens, split = data
     strategy = cell.strategy()
@@ -219,8 +240,9 @@ def _batches(
         view.length[entries],
         odds,
         size=cell.training.batch_size,
-        parts=parts,
+        parts=resume.parts,
         seed=cell.seed,
+        skip=resume.steps,
     )
     return DataLoader(
         TrainingRows(view, entries, split, tokens.pad),

@@ -1,6 +1,7 @@
 """One cell in a process of its own: read the prepared task, train, leave a sealed folder."""
 
 import os
+import shutil
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -27,6 +28,11 @@ class Job:
     """Destination of the job that this one starts from."""
     device: str = "auto"
     threads: int = 1
+
+    @property
+    def checkpoints(self) -> Path:
+        """Where the state of an unfinished cell is kept."""
+        return self.destination.with_name(f".{self.destination.name}.checkpoints")
 
 
 def main(job: Job, pipe: Connection) -> None:
@@ -71,9 +77,11 @@ def execute(job: Job, progress: Callable[[float, str], None]) -> None:
             device=job.device,
             progress=progress,
             model_folder=model_folder,
+            checkpoints=job.checkpoints,
         )
         store.write_outcome(folder, outcome)
         files.write(folder / "cell.json", files.to_json(job.cell.definition))
         files.write(folder / "environment.json", files.to_json(provenance.environment()))
 
     files.write_sealed(job.destination, fill)
+    shutil.rmtree(job.checkpoints, ignore_errors=True)

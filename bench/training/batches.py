@@ -1,6 +1,7 @@
 """Which rows are seen together: batches of similar length from an endless stream, well padded."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import islice
 from typing import NamedTuple
 
 import numpy as np
@@ -73,12 +74,22 @@ def _with_odds(view: Encoded, train: Array, odds: Array) -> tuple[Array, Array, 
 
 
 class BatchSampler(Sampler[list[int]]):
-    """The batches of one cell; each may be cut into `parts` that follow one another."""
+    """The batches of one cell; each may be cut into `parts` that follow one another.
 
-    def __init__(
-        self, length: Array, weights: Array | None, *, size: int, parts: int, seed: int
+    The first `skip` batches were seen before the cell was interrupted.
+    """
+
+    def __init__(  # noqa: PLR0913 - what, how large, and where to begin
+        self,
+        length: Array,
+        weights: Array | None,
+        *,
+        size: int,
+        parts: int,
+        seed: int,
+        skip: int = 0,
     ) -> None:
-        self.length, self.weights, self.seed = length, weights, seed
+        self.length, self.weights, self.seed, self.skip = length, weights, seed, skip
         self.batch_size, self.parts = size, parts
         self.drop_last = True  # read by accelerate; there is no last batch
 
@@ -86,7 +97,8 @@ class BatchSampler(Sampler[list[int]]):
         """Yield row numbers of parts of batches, for ever."""
         rng = np.random.default_rng(self.seed)
         rows = stream(len(self.length), self.weights, rng)
-        for batch in bucketed(rows, self.length, self.batch_size, rng):
+        batches = bucketed(rows, self.length, self.batch_size, rng)
+        for batch in islice(batches, self.skip, None):
             for part in np.array_split(batch, self.parts):
                 yield part.tolist()
 

@@ -33,14 +33,30 @@ class Pace(TrainerCallback):
         self.meter, self.cost, self.warmup, self.progress = meter, cost, warmup, progress
         self.before = 0.0  # fraction of the budget spent when the step began
         self.curve: list[CurvePoint] = []
+        self.note = ""
+        """What else to report: that a checkpoint was resumed from, or could not be."""
         self._loss: Tensor | float = 0.0  # sum since the last point of the curve
         self._reported = 0.0
+
+    def state(self) -> dict[str, Any]:
+        """Return what was spent and learned so far, as plain JSON."""
+        return {
+            **self.meter.spent(),
+            "curve": [list(point) for point in self.curve],
+            "loss": float(self._loss),  # fp32, so nothing is rounded
+        }
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Go on where `state` was taken."""
+        self.meter.restore(state)
+        self.curve = [CurvePoint(*point) for point in state["curve"]]
+        self._loss = torch.tensor(state["loss"], dtype=torch.float32)
 
     def charge(self, inputs: Mapping[str, Any], loss: Tensor) -> None:
         """Charge one batch, or one part of it, and note its part of the loss."""
         rows, length = inputs["inputs"]["input_ids"].shape
         self.meter.charge(rows=rows, length=length, tokens=inputs["tokens"], cost=self.cost)
-        self._loss = self._loss + loss.detach()
+        self._loss = self._loss + loss.detach().float()
 
     def on_train_begin(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
@@ -89,7 +105,7 @@ class Pace(TrainerCallback):
         if time.monotonic() - self._reported > _BETWEEN_REPORTS_SECONDS or fraction >= 1:
             self._reported = time.monotonic()
             loss = f", loss {self.curve[-1].loss:.3f}" if self.curve else ""
-            self.progress(min(fraction, 1.0), f"step {self.meter.steps}{loss}")
+            self.progress(min(fraction, 1.0), f"step {self.meter.steps}{loss}{self.note}")
 
     def _add_point(self, fraction: float) -> None:
         """Read the loss, which waits for an accelerator: a few times a cell, not every step."""

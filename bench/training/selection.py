@@ -1,7 +1,7 @@
 """Selection: which of several checkpoints predicts, chosen on validation and never on test."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any, NamedTuple
 
@@ -81,6 +81,22 @@ class Selection(TrainerCallback):
         classifier: nn.Module = self.learner.classifier
         trained = {n: p for n, p in classifier.named_parameters() if p.requires_grad}
         return trained | dict(classifier.named_buffers())
+
+    def state(self) -> dict[str, Any]:
+        """Return what was judged so far, as plain JSON; the weights are apart."""
+        score = None if math.isnan(self.score) else self.score
+        return {
+            "score": score,
+            "fraction": self.fraction,
+            "undefined": self.undefined,
+            "next": self._next,
+        }
+
+    def restore(self, state: Mapping[str, Any], weights: Mapping[str, Tensor]) -> None:
+        """Go on where `state` was taken."""
+        self.score = math.nan if state["score"] is None else state["score"]
+        self.fraction, self.undefined = state["fraction"], state["undefined"]
+        self._next, self.weights = state["next"], dict(weights)
 
     def settle(self) -> Kept:
         """Put the best weights back and say which they are."""

@@ -1,0 +1,229 @@
+"""Checkpoints: a cell interrupted at any moment goes on from its last one, byte for byte.
+
+The batches follow from the seed, frozen weights and adapters from building the learner anew; all
+the rest is here: what is trained, the optimiser's moments, buffers, what was spent, the learning
+curve, the best weights so far and the random states. JSON and safetensors, never pickle.
+"""
+
+import os
+import shutil
+import time
+from collections.abc import Mapping
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+from torch import Tensor, nn
+from torch.optim import Optimizer
+from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
+
+from bench import files
+from bench.plan import Cell
+from bench.schema import BadInputError
+from bench.training.device import Machine
+from bench.training.loop import Learner
+from bench.training.pace import Pace
+from bench.training.selection import Selection
+
+SECONDS = "TUNEFAIR_CHECKPOINT_SECONDS"
+"""Environment variable: seconds between checkpoints, 60 when not set."""
+_WORK_BETWEEN = 20  # times as long as the last checkpoint took: at most 5 % of a cell is spent so
+_STATE, _LEARNER, _OPTIMISER, _BEST = (
+    "state.json",
+    "learner.safetensors",
+    "optimiser.safetensors",
+    "best.safetensors",
+)
+
+
+class _Run(NamedTuple):
+    """What training changes."""
+
+    learner: Learner
+    pace: Pace
+    selection: Selection | None
+
+
+class Checkpoints(TrainerCallback):
+    """Writes a cell's state now and then, and starts the next training from the last one.
+
+    Parameters
+    ----------
+    folder : one sealed folder a checkpoint, the newest of which counts; None: nothing is kept
+    cell, machine : a checkpoint of another cell, of other libraries or of hardware that
+        computes other last digits is ignored
+
+    Raises
+    ------
+    BadInputError
+        The environment's number of seconds is none.
+    """
+
+    def __init__(self, folder: Path | None, cell: Cell, machine: Machine) -> None:
+        self.folder, self.machine, self.seconds = folder, machine, _seconds()
+        self.identity = _identity(cell, machine)
+        self.parts, self.steps, self.note = 1, 0, ""
+        self._saved: Path | None = None
+        self._state: dict[str, Any] = {}
+        self._generators: dict[str, Any] = {}
+        if folder is not None and folder.is_dir():
+            self._find(folder)
+
+    def _find(self, folder: Path) -> None:
+        files.remove_drafts(folder)
+        found = sorted(
+            (p for p in folder.iterdir() if p.name.isdigit()), key=lambda p: int(p.name)
+        )
+        if not found:
+            return
+        if not files.is_sealed(found[-1]):
+            self.note = ", afresh: the checkpoint is damaged"
+            return
+        state = files.read_json(found[-1] / _STATE)
+        if state["identity"] != self.identity:
+            self.note = ", afresh: the checkpoint is of other versions or hardware"
+            return
+        self._saved, self._state = found[-1], state
+        self.parts, self.steps = state["parts"], state["pace"]["steps"]
+        self.note = f", resumed at step {self.steps}"
+
+    def forget(self) -> None:
+        """Remove what is there: training starts at its beginning."""
+        self._saved, self.steps, self.note = None, 0, ""
+        if self.folder is not None:
+            shutil.rmtree(self.folder, ignore_errors=True)
+
+    def follow(self, learner: Learner, pace: Pace, selection: Selection | None) -> None:
+        """Take the state of these from now on."""
+        self._run = _Run(learner, pace, selection)
+        pace.note = self.note
+
+    def on_train_begin(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
+    ) -> None:
+        """Put everything but the random states back, which building the batches draws from."""
+        self._last, self._took = time.monotonic(), 0.0
+        if self._saved is None:
+            return
+        learner, pace, selection = self._run
+        _fill(_changing(learner), load_file(self._saved / _LEARNER))
+        moments = load_file(self._saved / _OPTIMISER)
+        _set_moments(kwargs["optimizer"], learner, moments)
+        pace.restore(self._state["pace"])
+        if selection is not None:
+            selection.restore(self._state["selection"], load_file(self._saved / _BEST))
+        self._generators = self._state["random"]
+
+    def on_step_begin(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
+    ) -> None:
+        """Go on with the random numbers where the checkpoint left off."""
+        if self._generators:
+            _set_generators(self._generators, self.machine)
+            self._generators = {}
+
+    def on_step_end(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
+    ) -> None:
+        """Write a checkpoint when it is time, not charged to the cell."""
+        waited = time.monotonic() - self._last
+        due = waited >= max(self.seconds, _WORK_BETWEEN * self._took)
+        if self.folder is None or control.should_training_stop or not due:
+            return
+        self.machine.finish()
+        begun = time.monotonic()
+        with self._run.pace.meter.paused():
+            try:
+                self._write(self.folder, kwargs["optimizer"])
+            except (OSError, SafetensorError) as error:
+                self._run.pace.note = f", no checkpoint: {error}"
+        self._last = time.monotonic()
+        self._took = self._last - begun
+
+    def _write(self, folder: Path, optimizer: Optimizer) -> None:
+        learner, pace, selection = self._run
+        state = {
+            "identity": self.identity,
+            "parts": self.parts,
+            "pace": pace.state(),
+            "selection": selection.state() if selection else None,
+            "random": _generators(self.machine),
+        }
+        best = selection.weights if selection else {}
+
+        def fill(draft: Path) -> None:
+            save_file(_plain(_changing(learner)), draft / _LEARNER)
+            save_file(_plain(_moments(optimizer, learner)), draft / _OPTIMISER)
+            save_file(best, draft / _BEST)
+            files.write(draft / _STATE, files.to_json(state))
+
+        newest = folder / str(pace.meter.steps)
+        files.write_sealed(newest, fill)
+        for older in folder.iterdir():
+            if older != newest:
+                shutil.rmtree(older, ignore_errors=True)
+
+
+def _seconds() -> float:
+    try:
+        return float(os.environ.get(SECONDS, "60"))
+    except ValueError:
+        raise BadInputError(f"{SECONDS} = {os.environ[SECONDS]!r}: not a number") from None
+
+
+def _identity(cell: Cell, machine: Machine) -> dict[str, str]:
+    """Return what must be equal for the next digit to be: all but which of several devices."""
+    versions = {name: version(name) for name in ("torch", "transformers", "peft", "numpy")}
+    hardware = {name: fact for name, fact in machine.facts().items() if name != "device"}
+    return {"cell": cell.id, **versions, **hardware}
+
+
+def _changing(learner: nn.Module) -> dict[str, Tensor]:
+    """Return parameters that are trained, and all buffers, by name."""
+    trained = {n: p for n, p in learner.named_parameters() if p.requires_grad}
+    return trained | dict(learner.named_buffers())
+
+
+def _plain(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Return tensors that safetensors writes without a copy where they are on the CPU already."""
+    return {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
+
+
+def _fill(tensors: Mapping[str, Tensor], saved: Mapping[str, Tensor]) -> None:
+    with torch.no_grad():
+        for name, tensor in tensors.items():
+            tensor.copy_(saved[name])
+
+
+def _moments(optimizer: Optimizer, learner: nn.Module) -> dict[str, Tensor]:
+    """Return the optimiser's state: "moment parameter" -> tensor."""
+    return {
+        f"{moment} {name}": value
+        for name, parameter in learner.named_parameters()
+        for moment, value in optimizer.state.get(parameter, {}).items()
+    }
+
+
+def _set_moments(optimizer: Optimizer, learner: nn.Module, saved: Mapping[str, Tensor]) -> None:
+    parameters = dict(learner.named_parameters())
+    for key, value in saved.items():
+        moment, name = key.split(" ", 1)
+        parameter = parameters[name]
+        optimizer.state[parameter][moment] = value.to(parameter.device)
+
+
+def _generators(machine: Machine) -> dict[str, Any]:
+    """Return torch's random states; no strategy may draw from others."""
+    return {
+        "torch": torch.get_rng_state().tolist(),
+        "cuda": [torch.cuda.get_rng_state(i).tolist() for i in machine.generators],
+    }
+
+
+def _set_generators(saved: Mapping[str, Any], machine: Machine) -> None:
+    torch.set_rng_state(torch.tensor(saved["torch"], dtype=torch.uint8))
+    for index, state in zip(machine.generators, saved["cuda"], strict=True):
+        torch.cuda.set_rng_state(torch.tensor(state, dtype=torch.uint8), index)
