@@ -133,7 +133,7 @@ class Sample:
         value, influence = [], []
         for number, moves in smooth:
             value.append(number)
-            influence.append(np.bincount(units.of_row, moves, len(units.drawn)))
+            influence.append(np.bincount(units.of_row, moves, units.number))
         matrix = np.array(influence, dtype=np.float32)
         moved = np.concatenate([matrix @ chunk for chunk in units.chunks(len(matrix))], axis=1)
         values = np.array(value)[:, None]

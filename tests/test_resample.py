@@ -98,11 +98,11 @@ class TestBootstrap:
         group, cell = rng.integers(0, n_groups, n), rng.integers(0, n_cells, n)
         values = rng.normal(size=(n, 2))
         table = Table(group, cell, (n_groups, n_cells), values)
-        sums = drawn.sums(table.flat, n_groups * n_cells, table.columns) @ drawn.drawn
+        sums = drawn.sums(table.flat, n_groups * n_cells, table.columns) @ np.hstack(drawn.drawn)
         sums = sums.reshape(n_groups, n_cells, 2, 5)
         for g, c, v in np.ndindex(n_groups, n_cells, 2):
             rows = (group == g) & (cell == c)
-            expected = values[rows, v] @ drawn.drawn[rows].astype(float)
+            expected = values[rows, v] @ np.hstack(drawn.drawn)[rows].astype(float)
             assert sums[g, c, v] == pytest.approx(expected, abs=1e-4)
 
 

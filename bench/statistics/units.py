@@ -17,6 +17,8 @@ CHUNK = 500_000
 """Numbers of a draw that are held at a time."""
 BLOCKED = 16_000_000
 """Numbers up to which sums by block are held dense."""
+HELD = 16_000_000
+"""Numbers of all draws up to which they are held in the precision that every table needs."""
 DENSE = 0.15
 """Share of non-zero entries above which a dense product is the faster one."""
 
@@ -25,7 +27,13 @@ class Units(NamedTuple):
     """Units and how often each is drawn."""
 
     of_row: Array  # (n,) int64, the unit of each row
-    drawn: Array  # (n_units, replicates): how often each is drawn
+    drawn: tuple[Array, ...]
+    """(n_units, some replicates) each: how often a unit is drawn; contiguous, for speed."""
+
+    @property
+    def number(self) -> int:
+        """How many there are."""
+        return len(self.drawn[0])
 
     def sums(self, cell: Array, n_cells: int, columns: Array) -> "Array | sparse.csr_array":
         """Return what a drawn unit adds to each cell's sums: (n_cells * n_values, n_units).
@@ -42,7 +50,7 @@ class Units(NamedTuple):
             (n_values, n) what each row adds there.
         """
         values = columns.astype(np.float32)
-        n_values, n_units = len(values), len(self.drawn)
+        n_values, n_units = len(values), self.number
         shape = (n_cells * n_values, n_units)
         if n_units < len(cell) and shape[0] * n_units <= BLOCKED:
             at = cell * n_units + self.of_row
@@ -55,23 +63,30 @@ class Units(NamedTuple):
 
     def chunks(self, n_sums: int) -> Iterator[Array]:
         """Yield the draws (n_units, width) in single precision, a bounded number at a time."""
-        step = max(1, CHUNK // max(n_sums, len(self.drawn)))
-        for start in range(0, self.drawn.shape[1], step):
-            yield self.drawn[:, start : start + step].astype(np.float32)
+        step = max(1, CHUNK // max(n_sums, self.number))
+        for drawn in self.drawn:
+            for start in range(0, drawn.shape[1], step):
+                yield drawn[:, start : start + step].astype(np.float32, copy=False)
 
 
 def row_units(n: int, replicates: int, rng: np.random.Generator) -> Units:
     """Draw rows, or blocks of rows, with replacement."""
     units = n if n <= ROWS else BLOCKS
     of_row = np.arange(n) if n <= ROWS else rng.permutation(n) % BLOCKS
-    drawn = np.empty((units, replicates), dtype=np.uint8)
-    step = max(1, CHUNK // units)
-    for start in range(0, replicates, step):
-        width = min(step, replicates - start)
+    held = np.float32 if units * replicates <= HELD else np.uint8
+    drawn = []
+    for width in _widths(units, replicates):
         chosen = rng.integers(0, units, size=(width, units)) + units * np.arange(width)[:, None]
         count = np.bincount(chosen.ravel(), minlength=width * units).reshape(width, units)
-        drawn[:, start : start + width] = count.T
-    return Units(of_row, drawn)
+        drawn.append(count.T.astype(held, order="C"))
+    return Units(of_row, tuple(drawn))
+
+
+def _widths(units: int, replicates: int) -> Iterator[int]:
+    """Yield how many replicates are drawn at a time."""
+    step = max(1, CHUNK // units)
+    for start in range(0, replicates, step):
+        yield min(step, replicates - start)
 
 
 class Patterns(NamedTuple):
@@ -83,8 +98,12 @@ class Patterns(NamedTuple):
     def draw(self, replicates: int, rng: np.random.Generator) -> Units:
         """Draw how often each pattern appears: multinomial, exactly the bootstrap of the rows."""
         n = int(self.size.sum())
-        drawn = rng.multinomial(n, self.size / n, size=replicates)
-        return Units(np.arange(len(self.size)), drawn.T.astype(np.float32))
+        share = self.size / n
+        drawn = [
+            rng.multinomial(n, share, size=width).T.astype(np.float32, order="C")
+            for width in _widths(len(share), replicates)
+        ]
+        return Units(np.arange(len(share)), tuple(drawn))
 
 
 def patterns(columns: Sequence[Array]) -> Patterns | None:
