@@ -66,6 +66,8 @@ def write(folder: Path, baseline: Baseline, measurements: Sequence[Measurement])
     shutil.rmtree(fresh, ignore_errors=True)
     files.write_sealed(fresh, fill)
     old = folder.with_name(f".{folder.name}.old")
+    if old.exists() and not folder.exists():  # a write was killed between the two renames
+        old.rename(folder)
     shutil.rmtree(old, ignore_errors=True)
     if folder.exists():
         folder.rename(old)

@@ -81,9 +81,7 @@ def run(
 @app.command()
 def plan(suite: SuiteName, runs: Runs = Path("runs"), seeds: Seeds = None) -> None:
     """Show the cells of a suite, and which of them are finished."""
-    from rich.table import Table
-
-    from bench import collect, files, prepare
+    from bench import collect, files, listing, prepare
     from bench import plan as planning
     from bench import run as stages
     from bench import suite as suites
@@ -92,12 +90,10 @@ def plan(suite: SuiteName, runs: Runs = Path("runs"), seeds: Seeds = None) -> No
     chosen = stages.with_seeds(suites.read(path), seeds)
     stages.check_names(chosen)
     prepared = prepare.prepare(chosen, folder=path.parent, cache=runs / ".cache")
-    table = Table("strategy", "seed", "cell", "state", title=f"{chosen.name}: {path.name}")
     cells = planning.with_first_stages(prepared.cells)
-    for cell in cells:
-        done = files.is_sealed(collect.cell_folder(runs / chosen.name, cell.id))
-        table.add_row(cell.label, str(cell.seed), cell.id, "finished" if done else "to be trained")
-    out.print(table)
+    states = {c.id: files.is_sealed(collect.cell_folder(runs / chosen.name, c.id)) for c in cells}
+    rows = [listing.CellRow(c.label, c.seed, c.id, states[c.id]) for c in cells]
+    out.print(listing.cells_table(rows, title=f"{chosen.name}: {path.name}"))
     budget = chosen.budget
     out.print(f"{len(cells)} cells, {budget.amount:.4g} {budget.currency} a strategy and seed")
 

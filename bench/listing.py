@@ -1,14 +1,30 @@
-"""What can be named in a suite: strategies, audits, suites, tasks."""
+"""Tables for the terminal: what a suite can name, what is planned and finished, plain facts."""
 
 import ast
+from collections import Counter
+from collections.abc import Sequence
 from dataclasses import fields
 from importlib import import_module
+from typing import NamedTuple
 
 from rich.markup import escape
 from rich.table import Table
 
 from bench import facts, plugins, suite
 from bench.schema import BadInputError
+
+_MOST_CELLS = 200
+"""More than these are counted by strategy."""
+
+
+class CellRow(NamedTuple):
+    """A planned cell and whether it is finished."""
+
+    label: str
+    seed: int
+    id: str
+    finished: bool
+
 
 KINDS = ("strategies", "audits", "suites", "tasks")
 
@@ -33,6 +49,23 @@ def facts_table(table: facts.Table) -> Table:
         shown.add_column(name, justify="right" if figures else "left")
     for row in table.rows:
         shown.add_row(*map(_cell, row))
+    return shown
+
+
+def cells_table(cells: Sequence[CellRow], title: str) -> Table:
+    """Return what is finished: a row a cell, or a row a strategy where those are too many."""
+    if len(cells) <= _MOST_CELLS:
+        shown = Table("strategy", "seed", "cell", "state", title=title)
+        for cell in cells:
+            state = "finished" if cell.finished else "to be trained"
+            shown.add_row(escape(cell.label), str(cell.seed), cell.id, state)
+        return shown
+    shown = Table("strategy", "cells", "finished", "to be trained", title=title)
+    total = Counter(cell.label for cell in cells)
+    done = Counter(cell.label for cell in cells if cell.finished)
+    for label, number in total.items():
+        counts = (number, done[label], number - done[label])
+        shown.add_row(escape(label), *map(str, counts))
     return shown
 
 

@@ -119,11 +119,16 @@ def cells(suite: Suite, *, folder: Path, task: str, model: str, attribute: str) 
         hidden="leakage" in suite.audit.audits or any(part.reads_hidden for part in revisers),
         keep_model=suite.keep_models,
     )
+    composed = {label: _composed(parts, common) for label, parts in compositions.items()}
     return [
-        replace(_composed(parts, replace(common, seed=seed)), label=label)
-        for label, parts in compositions.items()
+        replace(_with_seed(cell, seed), label=label)
+        for label, cell in composed.items()
         for seed in suite.seeds
     ]
+
+
+def _with_seed(cell: Cell, seed: int) -> Cell:
+    return replace(cell, seed=seed, first=cell.first and _with_seed(cell.first, seed))
 
 
 def _composed(parts: Mapping[str, Strategy], common: Cell) -> Cell:

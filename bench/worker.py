@@ -1,5 +1,6 @@
 """One cell in a process of its own: read the prepared task, train, leave a sealed folder."""
 
+import errno
 import os
 import shutil
 import sys
@@ -14,6 +15,9 @@ from bench.schema import BadInputError
 
 REFUSED = 2
 """Exit code of a worker whose input a person must mend."""
+NO_ROOM = 4
+"""Exit code of a worker that cannot write: no other could."""
+_CANNOT_WRITE = {errno.ENOSPC, errno.EDQUOT, errno.EROFS}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,6 +52,9 @@ def main(job: Job, pipe: Connection) -> None:
     except BadInputError as error:
         pipe.send(str(error))
         sys.exit(REFUSED)
+    except OSError as error:
+        pipe.send(f"{error.filename or job.destination.parent}: {error.strerror or error}")
+        sys.exit(NO_ROOM if error.errno in _CANNOT_WRITE else 1)
     except Exception as error:
         if os.environ.get("TUNEFAIR_TRACEBACK"):
             raise

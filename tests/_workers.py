@@ -19,6 +19,9 @@ def behave(job, pipe):
     if name == "refused":
         pipe.send("a budget too small")
         os._exit(2)
+    if name == "full":
+        pipe.send("cells: No space left on device")
+        os._exit(4)
     if name == "slow":
         time.sleep(0.5)
     job.destination.write_text(str(os.getpid()))

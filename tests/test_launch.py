@@ -64,6 +64,12 @@ def test_a_later_cell_that_is_refused_only_fails_itself(tmp_path):
     assert ended == {"well": "", "refused": "a budget too small", "fine": ""}
 
 
+def test_a_full_disk_ends_the_run_and_says_how_to_go_on(tmp_path):
+    with pytest.raises(BadInputError, match="No space left on device; make room"):
+        launch(tmp_path, ["well", "full", "fine"], workers=1)
+    assert [p.name for p in tmp_path.iterdir()] == ["well"]
+
+
 def test_cells_run_in_processes_of_their_own(tmp_path):
     launch(tmp_path, ["a", "b"], workers=1)
     pids = {(tmp_path / name).read_text() for name in ("a", "b")}

@@ -48,7 +48,8 @@ class Launcher:
         Raises
         ------
         BadInputError
-            The first cell to end was refused: so would the others be, and nothing is lost.
+            The first cell to end was refused, or one could not be written: so it would be with
+            the others, and nothing is lost.
         """
         _limit_threads(jobs)
         context = multiprocessing.get_context("forkserver")
@@ -97,6 +98,8 @@ class Launcher:
         self._running.remove(one)
         if one.process.exitcode == worker.REFUSED and not self._ended:
             raise BadInputError(f"{one.job.cell.label}: {one.reason}")
+        if one.process.exitcode == worker.NO_ROOM:
+            raise BadInputError(f"{one.reason}; make room, and the same command goes on")
         self._ended += 1
         for job, reason in queue.end(one.job, _verdict(one)):
             self.finished(job, reason)
