@@ -216,10 +216,11 @@ def _rows_by_label(label: Array) -> Iterator[Array]:
 def _tally(table: Table, codes: Array) -> Array:
     """Return (n_groups, n_cells, n_values, draws) sums under permuted group codes (draws, n)."""
     n_flat = table.shape[0] * table.shape[1]
-    index = codes.astype(np.int64) * table.shape[1] + table.cell
-    index = (index + n_flat * np.arange(len(codes))[:, None]).ravel()
+    index = np.multiply(codes, table.shape[1], dtype=np.int64)
+    index += table.cell
+    index += n_flat * np.arange(len(codes))[:, None]
     weights = [None] if table.values is None else [np.tile(c, len(codes)) for c in table.columns]
-    sums = [np.bincount(index, column, n_flat * len(codes)) for column in weights]
+    sums = [np.bincount(index.ravel(), column, n_flat * len(codes)) for column in weights]
     tally = np.array(sums, dtype=np.float64).reshape(len(sums), len(codes), *table.shape)
     return np.moveaxis(tally, (0, 1), (2, 3))
 
