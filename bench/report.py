@@ -13,6 +13,7 @@ from bench.reporting import pull_request
 from bench.reporting import terminal as console
 from bench.reporting.sheet import sheet
 from bench.schema import Results
+from bench.statistics import coverage
 
 
 def render(results: Results, facts: RunFacts, baseline: Results | None = None) -> str:
@@ -37,12 +38,21 @@ def terminal(results: Results, facts: RunFacts) -> RenderableType:
 
 def numbers(results: Results, facts: RunFacts) -> str:
     """Return all numbers as JSON text: what `report.json` holds; NaN becomes null."""
+    said = {"facts": facts, "results": results, "coverage": _covered(results)}
     return json.dumps(
-        {"facts": _plain(facts), "results": _plain(results)},
+        _plain(said),
         ensure_ascii=False,
         separators=(",", ":"),
         allow_nan=False,
     )
+
+
+def _covered(results: Results) -> dict[str, Any]:
+    """Return metric -> how often its 95 % intervals covered in simulations, in %."""
+    return {
+        metric: {"whole": coverage.of_whole(metric), "smallest_group": coverage.of_group(metric)}
+        for metric in results.definitions
+    }
 
 
 def _plain(value: Any) -> Any:

@@ -28,6 +28,7 @@ def answer(sheet: Sheet) -> list[Sentence]:
         *cautions.floors(sheet),
         *cautions.unfinished(sheet),
         *cautions.one_seed(sheet),
+        *cautions.undercovered(sheet),
     ]
 
 

@@ -6,6 +6,7 @@ from bench.reporting.sentence import Sentence, names
 from bench.reporting.sheet import Sheet
 from bench.reporting.standing import axes
 from bench.reporting.wording import decimals, estimate, fixed, listed, metric_words, quoted
+from bench.statistics import coverage
 
 
 def yardstick_ahead(sheet: Sheet) -> Iterator[Sentence]:
@@ -81,6 +82,18 @@ def one_seed(sheet: Sheet) -> Iterator[Sentence]:
             f"With one seed{who}, the uncertainty is of the test examples only: another training "
             "run may land elsewhere.",
         )
+
+
+def undercovered(sheet: Sheet) -> Iterator[Sentence]:
+    """Say which of the numbers that decide has an interval that promises too much."""
+    for metric in dict.fromkeys(axis.metric for axis in axes(sheet)):
+        covered = coverage.of_whole(metric)
+        if covered is not None and covered.low < coverage.PROMISED:
+            yield Sentence(
+                "caution",
+                f"The nominal 95 % interval of {metric_words(metric)} held the truth in as few as "
+                f"{covered.low:.1f} % of simulated studies.",
+            )
 
 
 def _cells(count: int) -> str:

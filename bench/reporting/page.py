@@ -10,7 +10,16 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup, escape
 
 from bench.facts import Table
-from bench.reporting import curves, drawing, further, groups, reliability, tables, trade_off
+from bench.reporting import (
+    curves,
+    definitions,
+    drawing,
+    further,
+    groups,
+    reliability,
+    tables,
+    trade_off,
+)
 from bench.reporting.answer import answer
 from bench.reporting.cells import Grid, Text
 from bench.reporting.comparison import comparison
@@ -60,7 +69,7 @@ def _context(sheet: Sheet, old: Sheet | None, canvas: Canvas) -> dict[str, Any]:
         "failures": tables.failures(sheet),
         "further": further.further(sheet, canvas),
         "data_audit": [_grid(table) for table in facts.data_audit],
-        "definitions": tables.definitions(sheet),
+        "definitions": definitions.definitions(sheet),
         "amount": quantity(facts.currency or "", facts.amount),
         "commit": _short_commit(facts.commit),
         "one_seed": set(sheet.seeds.values()) == {1},

@@ -1,4 +1,4 @@
-"""The tables that stand without a chart: contrasts, costs, definitions, what was left out."""
+"""The tables that stand without a chart: contrasts, costs, what was left out."""
 
 import math
 from collections.abc import Iterable
@@ -8,7 +8,6 @@ from bench.reporting.columns import headline
 from bench.reporting.comparison import ordered
 from bench.reporting.sheet import Sheet
 from bench.reporting.wording import (
-    MINUS,
     NOTHING,
     aligned,
     decimals,
@@ -19,7 +18,7 @@ from bench.reporting.wording import (
     plain,
     quantity,
 )
-from bench.schema import Contrast, Ledger, Metric
+from bench.schema import Contrast, Ledger
 
 
 def contrasts(sheet: Sheet, *, family: bool) -> Grid:
@@ -87,10 +86,6 @@ def _row_words(key: Iterable[str]) -> str:
     words = metric_words(metric)
     words += f" by {plain(attribute)}" if attribute else ""
     return words + (f", after {posthoc}" if posthoc else "")
-
-
-def _range(metric: Metric) -> str:
-    return f"{metric.low:.3g} to {metric.high:.3g}".replace("inf", "∞").replace("-", MINUS)
 
 
 def old_beside_new(sheet: Sheet, old: Sheet) -> Grid:
@@ -188,26 +183,3 @@ def failures(sheet: Sheet) -> Grid | None:
         if c.status != "finished"
     )
     return Grid(("strategy", "seed", "status", "reason"), rows) if rows else None
-
-
-def definitions(sheet: Sheet) -> Grid | None:
-    """Return the definitions of the metrics that were used."""
-    used = {m.metric for m in sheet.means.values()}
-    rows = tuple(
-        (
-            Text(metric_words(name)),
-            Text(metric.definition),
-            Text(
-                {"neither": "", "zero": "best 0", "one": "best 1"}.get(
-                    metric.better, metric.better
-                )
-            ),
-            Text(_range(metric), number=True),
-            Text(metric.reference),
-            Text(str(metric.version), number=True),
-        )
-        for name, metric in sheet.results.definitions.items()
-        if name in used
-    )
-    columns = ("metric", "definition", "better", "range", "reference", "version")
-    return Grid(columns, rows) if rows else None

@@ -42,6 +42,8 @@ TESTED = (
     "equalized_odds_difference",
     "worst_group_accuracy",
 )
+WHOLE = (("accuracy",), ("log_loss",), ("roc_auc",))
+"""What `power` looks at on the whole test set, one metric at a time."""
 COUNTED = (
     "accuracy",
     "balanced_accuracy",
@@ -140,7 +142,8 @@ class Unfloored(Sample):
 
 def estimated(evidence: Evidence, sample: Sample) -> dict[Key, Estimate]:
     """Return the estimates that somebody will read, by key."""
-    audits = [a for a in (accuracy, group_fairness) if sample.settings.wants(*COUNTED)]
+    counted = (accuracy,) if sample.settings.only in WHOLE else (accuracy, group_fairness)
+    audits = [audit for audit in counted if sample.settings.wants(*COUNTED)]
     audits += [trade_off] if sample.settings.wants("dto") else []
     audits += [calibration] if sample.settings.wants(*CALIBRATION, *FURTHER) else []
     found = {e.key: e for audit in audits for e in audit.estimates(evidence, sample)}
@@ -232,7 +235,7 @@ def power(
     rng = np.random.default_rng(10)
     smallest = f"g{len(setting.population.share) - 1}"
     found = {}
-    for metric, group in (*((m, "") for m in TESTED[:3]), ("true_positive_rate", smallest)):
+    for metric, group in (*((m, "") for (m,) in WHOLE), ("true_positive_rate", smallest)):
         name = _name(metric, group)
         better = _shift(setting.population, (metric, group), effect[name][1])
         hits = [

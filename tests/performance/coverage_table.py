@@ -1,84 +1,113 @@
-"""Print what tests/performance/coverage.py found as the tables of docs/uncertainty.md."""
+"""Print what tests/performance/coverage.py found as the tables of docs/uncertainty.md.
+
+`python -m tests.performance.coverage_table FOLDER [--code]`; with `--code`, the table of
+bench/statistics/coverage.py.
+"""
 
 import json
+import math
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
-from tests.performance.coverage import METRICS, PARTS, settings
+from tests.performance.coverage import COVERAGE, METRICS, settings
 
-BETWEEN = ("_difference", "_ratio", "worst_group_accuracy")
+ANY = "any Holm-adjusted claim"
+Numbers = Sequence[float]
+
+
+class Found(NamedTuple):
+    """What one part found in one setting."""
+
+    setting: str
+    studies: int
+    replicates: int
+    numbers: Mapping[str, Numbers]
+
+
+def read(folder: Path, part: str) -> list[Found]:
+    """Return what there is of a part, in the order of the settings."""
+    files = {s.name: folder / f"{part} {s.name}.json" for s in settings()}
+    records = {name: json.loads(f.read_text()) for name, f in files.items() if f.exists()}
+    return [Found(n, r["studies"], r["replicates"], r["found"]) for n, r in records.items()]
 
 
 def tables(folder: Path) -> Iterator[str]:
-    """Yield Markdown lines: coverage by metric and setting, floors, errors, power."""
-    found = {part: _read(folder, part) for part in PARTS}
-    yield from _coverage(found["intervals"], found["calibration"])
-    yield from _floors(found["floors"])
-    yield from _errors(found["errors"], found["power"])
-
-
-def _read(folder: Path, part: str) -> dict[str, dict[str, list[float]]]:
-    files = {s.name: folder / f"{part} {s.name}.json" for s in settings()}
-    return {n: json.loads(f.read_text())["found"] for n, f in files.items() if f.exists()}
-
-
-def _coverage(*parts: dict[str, dict[str, list[float]]]) -> Iterator[str]:
-    yield "| metric | settings | estimand A, % | estimand B, % | mean width, n = 500 · 2,000 |\n"
+    """Yield Markdown lines: coverage by metric, floors, errors and power, what they rest on."""
+    yield "| metric | settings | A, % | B, % | mean width, n = 500 · 2,000 |\n"
     yield "|---|---|---|---|---|\n"
-    for metric in METRICS:
-        for name in (metric, f"{metric} of the smallest group"):
-            by_setting = {
-                setting: found[name]
-                for part in parts
-                for setting, found in part.items()
-                if name in found and (metric in _calibration()) == (part is parts[1])
-            }
-            if by_setting:
-                yield _row(name, by_setting)
+    for name, by_setting in covered(folder).items():
+        yield _row(name, by_setting)
+    yield from _floors(read(folder, "floors"))
+    yield from _errors(read(folder, "errors"), read(folder, "power"))
+    yield from _design(folder)
 
 
-def _calibration() -> set[str]:
-    return {metric for metric in METRICS if "calibration" in metric}
+def covered(folder: Path) -> dict[str, dict[str, Numbers]]:
+    """Return metric -> setting -> [coverage of A, of B or NaN, mean width]."""
+    found = [f for part in COVERAGE for f in read(folder, part)]
+    names = [name for m in METRICS for name in (m, f"{m} of the smallest group")]
+    by_name = {n: {f.setting: f.numbers[n] for f in found if n in f.numbers} for n in names}
+    return {name: by_setting for name, by_setting in by_name.items() if by_setting}
 
 
-def _row(name: str, by_setting: dict[str, list[float]]) -> str:
-    first = [100 * v[0] for v in by_setting.values()]
-    second = [100 * v[1] for s, v in by_setting.items() if "K=1" not in s]
-    both = f"{min(second):.1f}–{max(second):.1f}" if name.endswith(BETWEEN) else ""
-    widths = [
-        [v[2] for s, v in by_setting.items() if s.startswith(f"n={n} ")] for n in (500, 2000)
-    ]
-    width = " · ".join(f"{sum(w) / len(w):.3f}" if w else "–" for w in widths)
-    return (
-        f"| {name} | {len(by_setting)} | {min(first):.1f}–{max(first):.1f} | {both} | {width} |\n"
-    )
+def code(folder: Path) -> Iterator[str]:
+    """Yield the lines of the table in bench/statistics/coverage.py."""
+    for name, by_setting in covered(folder).items():
+        shares = [100 * x for row in by_setting.values() for x in row[:2] if not math.isnan(x)]
+        yield f'    "{name}": Coverage({min(shares):.1f}, {max(shares):.1f}),\n'
 
 
-def _floors(found: dict[str, dict[str, list[float]]]) -> Iterator[str]:
+def _row(name: str, by_setting: Mapping[str, Numbers]) -> str:
+    first = [row[0] for row in by_setting.values()]
+    second = [row[1] for row in by_setting.values() if not math.isnan(row[1])]
+    width = _by_size([(setting, row[2]) for setting, row in by_setting.items()])
+    return f"| {name} | {len(by_setting)} | {_range(first)} | {_range(second)} | {width} |\n"
+
+
+def _range(shares: Numbers, digits: int = 1) -> str:
+    ends = [f"{100 * end(shares):.{digits}f}" for end in (min, max)] if shares else []
+    return "–".join(dict.fromkeys(ends))
+
+
+def _by_size(numbers: Sequence[tuple[str, float]]) -> str:
+    """Return the means over the settings of 500 and of 2,000 texts."""
+    means = []
+    for size in ("n=500 ", "n=2000 "):
+        chosen = [number for setting, number in numbers if setting.startswith(size)]
+        means.append(f"{sum(chosen) / len(chosen):.3f}" if chosen else "–")
+    return " · ".join(means)
+
+
+def _floors(found: Sequence[Found]) -> Iterator[str]:
     yield "\n| gap | beyond floor_p95, % of studies without disparity |\n|---|---|\n"
-    for metric in next(iter(found.values()), {}):
-        shares = [100 * table[metric][0] for table in found.values()]
-        yield f"| {metric} | {min(shares):.1f}–{max(shares):.1f} |\n"
+    for metric in found[0].numbers if found else ():
+        yield f"| {metric} | {_range([f.numbers[metric][0] for f in found])} |\n"
 
 
-def _errors(
-    found: dict[str, dict[str, list[float]]], power: dict[str, dict[str, list[float]]]
-) -> Iterator[str]:
+def _errors(found: Sequence[Found], power: Sequence[Found]) -> Iterator[str]:
     yield "\n| contrast | p < .05 in A/A, % | median MDE, n = 500 · 2,000 | power there, % |\n"
     yield "|---|---|---|---|\n"
-    for name in next(iter(found.values()), {}):
-        wrong = [100 * table[name][0] for table in found.values() if name in table]
-        size = [
-            [t[name][1] for s, t in found.items() if s.startswith(f"n={n} ") and name in t]
-            for n in (500, 2000)
-        ]
-        known = name != "any Holm-adjusted claim"
-        effect = " · ".join(f"{sum(w) / len(w):.3f}" if w and known else "–" for w in size)
-        hits = [100 * table[name][0] for table in power.values() if name in table]
-        reached = f"{min(hits):.0f}–{max(hits):.0f}" if hits else ""
-        yield f"| {name} | {min(wrong):.1f}–{max(wrong):.1f} | {effect} | {reached} |\n"
+    for name in found[0].numbers if found else ():
+        wrong = _range([f.numbers[name][0] for f in found])
+        size = _by_size([(f.setting, f.numbers[name][1]) for f in found])
+        reached = _range([f.numbers[name][0] for f in power if name in f.numbers], 0)
+        yield f"| {name} | {wrong} | {'' if name == ANY else size} | {reached} |\n"
+
+
+def _design(folder: Path) -> Iterator[str]:
+    """Yield what each part rests on."""
+    yield "\n| part | settings | studies a setting | draws |\n|---|---|---|---|\n"
+    for part in (*COVERAGE, "floors", "errors", "power"):
+        found = read(folder, part)
+        studies, draws = (
+            " or ".join(f"{number:,}" for number in sorted({f[column] for f in found}))
+            for column in (1, 2)
+        )
+        yield f"| {part} | {len(found)} | {studies} | {draws} |\n"
 
 
 if __name__ == "__main__":
-    print("".join(tables(Path(sys.argv[1]))), end="")
+    lines = code if "--code" in sys.argv else tables
+    print("".join(lines(Path(sys.argv[1]))), end="")
