@@ -98,6 +98,7 @@ def _strategy(label: str, outcomes: Mapping[int, Outcome], counts: "Counts") -> 
             for view in runs[0].test
             if view != "original"
         },
+        start=tuple(run.start for run in runs if run.start is not None),
         ledgers=tuple(run.ledger for run in runs),
         training_counts=_arrays(counts),
     )

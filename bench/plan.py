@@ -42,6 +42,8 @@ class Cell:
     """Hidden vectors are stored because an audit or a second stage reads them."""
     answers_training: bool = False
     """Predictions of the training split are stored because a second stage reads them."""
+    start: bool = False
+    """Answers before any training are stored too because an audit reads them."""
     keep_model: bool = False
     version: str = field(default=bench.__version__)
 
@@ -116,7 +118,9 @@ def cells(suite: Suite, *, folder: Path, task: str, model: str, attribute: str) 
         model_fingerprint=model,
         budget=suite.budget,
         training=suite.training,
-        hidden="leakage" in suite.audit.audits or any(part.reads_hidden for part in revisers),
+        hidden=bool({"leakage", "drift"} & set(suite.audit.audits))
+        or any(part.reads_hidden for part in revisers),
+        start="drift" in suite.audit.audits,
         keep_model=suite.keep_models,
     )
     composed = {label: _composed(parts, common) for label, parts in compositions.items()}
@@ -148,8 +152,8 @@ def _composed(parts: Mapping[str, Strategy], common: Cell) -> Cell:
     if share == 1:
         return replace(cell, first=_composed(rest, common))
     budget = common.budget.model_copy(update={"amount": common.budget.amount * share})
-    short = replace(common, budget=budget, answers_training=True, hidden=False, keep_model=False)
-    return replace(cell, first=_composed(rest, short))
+    short = replace(common, budget=budget, hidden=False, start=False, keep_model=False)
+    return replace(cell, first=_composed(rest, replace(short, answers_training=True)))
 
 
 def with_first_stages(cells: Iterable[Cell]) -> list[Cell]:

@@ -171,6 +171,8 @@ class Outcome:
     """Device, precision, threads, attention kernel: what can change the last digit."""
     train: Predictions | None = None
     """Answers on the training split, where a second stage reads them."""
+    start: Predictions | None = None
+    """Answers on the test split before any training, where an audit reads them."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -182,6 +184,8 @@ class Evidence:
     test: tuple[Predictions, ...]  # the same examples in the same order for every seed
     validation: tuple[Predictions, ...] = ()
     views: Mapping[str, tuple[Predictions, ...]] = field(default_factory=dict)
+    start: tuple[Predictions, ...] = ()
+    """Answers on the test split before any training; in any order."""
     ledgers: tuple[Ledger, ...] = ()
     training_counts: Mapping[str, Mapping[str, Array]] = field(default_factory=dict)
     """Attribute -> group -> (n_classes,) number of training examples."""

@@ -131,6 +131,8 @@ def write_outcome(folder: Path, outcome: Outcome) -> None:
     answers |= {("test", view): p for view, p in outcome.test.items()}
     if outcome.train is not None:
         answers["train", "original"] = outcome.train
+    if outcome.start is not None:
+        answers["start", "original"] = outcome.start
     write_predictions(folder / "predictions.parquet", answers)
     files.write(folder / "ledger.json", files.to_json(asdict(outcome.ledger)))
     files.write(folder / "hardware.json", files.to_json(dict(outcome.hardware)))
@@ -145,6 +147,7 @@ def read_outcome(folder: Path) -> Outcome:
         test={view: p for (split, view), p in answers.items() if split == "test"},
         validation=answers["validation", "original"],
         train=answers.get(("train", "original")),
+        start=answers.get(("start", "original")),
         ledger=read_ledger(folder),
         curve=read_curve(folder),
         hardware=files.read_json(folder / "hardware.json"),

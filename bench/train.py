@@ -76,6 +76,7 @@ def train(  # noqa: PLR0913 - the one entry: what, from what, where, and who is 
     if first is not None and not cell.trains:
         return second_stage.revised(cell, first)
     machine = devices.choose(device, cell.training.precision)
+    start = _start(cell, task, tokens, machine) if cell.start else None
     energy = devices.energy_joules(machine)
     try:
         trained = learn(
@@ -94,12 +95,20 @@ def train(  # noqa: PLR0913 - the one entry: what, from what, where, and who is 
         test={view: table for (split, view), table in answers.items() if split == "test"},
         validation=answers["validation", ORIGINAL],
         train=answers.get(("train", ORIGINAL)),
+        start=start,
         ledger=_ledger(trained, energy),
         curve=tuple(trained.pace.curve),
         hardware=machine.facts(),
     )
     outcome = second_stage.charged(cell, first, outcome) if first else outcome
     return second_stage.revised(cell, outcome)
+
+
+def _start(cell: Cell, task: Task, tokens: Tokens, machine: Machine) -> Predictions:
+    """Return what the test split makes of the very weights that this cell begins with."""
+    learner = build(cell, task, tokens.pad, machine)
+    rows = np.flatnonzero(task.split == "test")
+    return predict(learner.classifier, (task, tokens), ORIGINAL, rows, machine)
 
 
 def training_split(task: Task, attribute: str, first: Outcome | None = None) -> Split:

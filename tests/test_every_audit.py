@@ -38,12 +38,16 @@ def complete(n_classes: int, seed: int = 0) -> Evidence:
     test = tuple(
         replace(p, hidden=rng.normal(size=(400, 4)).astype(np.float32)) for p in made.test
     )
+    start = tuple(
+        replace(p, hidden=p.hidden + rng.normal(size=(400, 4)).astype(np.float32)) for p in test
+    )
     counts = {
         name: {str(g): rng.integers(1, 50, n_classes) for g in np.unique(column)}
         for name, column in test[0].groups.items()
     }
     views = {"swap:dominant": tuple(p.take(rng.permutation(400)[:300]) for p in test[::-1])}
-    return replace(made, test=test, views=views, ledgers=(LEDGER, LEDGER), training_counts=counts)
+    more = {"views": views, "start": start, "ledgers": (LEDGER, LEDGER)}
+    return replace(made, test=test, training_counts=counts, **more)
 
 
 def rows(audit: str, made: Evidence, settings: AuditSettings = SETTINGS):
@@ -71,6 +75,7 @@ def over_test(made: Evidence, change) -> Evidence:
         made,
         test=tuple(change(p) for p in made.test),
         validation=tuple(change(p) for p in made.validation),
+        start=tuple(change(p) for p in made.start),
         views=views,
     )
 
@@ -152,10 +157,12 @@ class TestEveryAudit:
                 assert m.value == pytest.approx(1), m
                 assert m.high == 1, m
 
-    @pytest.mark.parametrize("lack", ["probability", "groups", "hidden", "views", "ledgers"])
+    @pytest.mark.parametrize(
+        "lack", ["probability", "groups", "hidden", "views", "start", "ledgers"]
+    )
     def test_what_is_lacking_is_explained(self, audit, n_classes, lack):
         made = complete(n_classes)
-        if lack in ("views", "ledgers"):
+        if lack in ("views", "start", "ledgers"):
             made = replace(made, **{lack: type(getattr(made, lack))()})
         else:
             empty = {} if lack == "groups" else None
