@@ -363,6 +363,9 @@ def main() -> None:
         where = f"{error.filename}: " if error.filename else ""
         _say(f"{where}{error.strerror}")
         sys.exit(2)
+    except MemoryError as error:
+        _say(f"out of memory: {error}")
+        sys.exit(1)
     except KeyboardInterrupt:
         err.print("tunefair: stopped; the same command goes on where this one ended")
         sys.exit(130)

@@ -17,6 +17,10 @@ class BadInputError(Exception):
     """
 
 
+class CellFailedError(Exception):
+    """A cell that could not be trained, and why in one line; the other cells go on."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class TaskCard:
     """What a reader must know before believing a number about the task."""

@@ -10,11 +10,11 @@ import torch
 from torch.utils.data import DataLoader
 from transformers import set_seed
 
-from bench import compose, second_stage
+from bench import compose, memory, second_stage
 from bench import model as models
 from bench.budget import Cost, Meter
 from bench.plan import Cell
-from bench.schema import Ledger, Outcome, Predictions, Split, Task
+from bench.schema import CellFailedError, Ledger, Outcome, Predictions, Split, Task
 from bench.strategy import Batch
 from bench.training import device as devices
 from bench.training import flops
@@ -22,14 +22,10 @@ from bench.training.batches import BatchSampler, TrainingRows, drawn
 from bench.training.checkpoints import Checkpoints
 from bench.training.device import Machine
 from bench.training.loop import Learner, Recipe, fit
-from bench.training.pace import DivergedError, Pace, Progress
+from bench.training.pace import Pace, Progress
 from bench.training.predict import predict
 from bench.training.selection import Kept, Selection
 from bench.training.tokens import ORIGINAL, Tokens
-
-
-class CellFailedError(Exception):
-    """A cell that could not be trained, and why; the other cells go on."""
 
 
 class Trained(NamedTuple):
@@ -70,7 +66,7 @@ def train(  # noqa: PLR0913 - the one entry: what, from what, where, and who is 
     BadInputError
         The task is none for the strategy, or the budget does not pay for one step.
     CellFailedError
-        The loss diverged, or not even one example at a time fits the memory.
+        Loss or answers diverged, or not even one example at a time fits the memory.
     """
     compose.check(cell.strategy(), task, cell.attribute, where=cell.use)
     if first is not None and not cell.trains:
@@ -78,12 +74,7 @@ def train(  # noqa: PLR0913 - the one entry: what, from what, where, and who is 
     machine = devices.choose(device, cell.training.precision)
     start = _start(cell, task, tokens, machine) if cell.start else None
     energy = devices.energy_joules(machine)
-    try:
-        trained = learn(
-            cell, task, tokens, machine, progress, first=first, checkpoints=checkpoints
-        )
-    except DivergedError as error:
-        raise CellFailedError(str(error)) from None
+    trained = learn(cell, task, tokens, machine, progress, first=first, checkpoints=checkpoints)
     if energy is not None:
         energy = (devices.energy_joules(machine) or energy) - energy
     if trained.resumed:
@@ -146,7 +137,7 @@ def learn(  # noqa: PLR0913 - what, from what, where, and who is told
     """
     budget = second_stage.budget_left(cell, first)
     data = task, tokens, training_split(task, cell.attribute, first)
-    tried = []
+    tried, said = [], ""
     resume = Checkpoints(checkpoints, cell, machine)
     for parts in _powers_of_two(cell.training.batch_size, first=resume.parts):
         resume.parts = parts
@@ -156,12 +147,13 @@ def learn(  # noqa: PLR0913 - what, from what, where, and who is told
             cost = step_cost(learner, tokens.pad)
             pace = Pace(Meter(budget), cost, cell.training.warmup, progress)
             return _fit(learner, pace, cell, data, resume)
-        except RuntimeError as error:
-            if not _out_of_memory(error):
+        except Exception as error:
+            if not memory.ran_out(error):
                 raise
+            said = memory.line(error)
         resume.forget()
     sizes = ", ".join(map(str, tried))
-    raise CellFailedError(f"out of memory on {machine.device} with {sizes} rows at a time")
+    raise CellFailedError(f"{memory.REASON}: {sizes} rows at a time on {machine.device}: {said}")
 
 
 def _rows_at_a_time(cell: Cell, parts: int) -> int:
@@ -170,10 +162,6 @@ def _rows_at_a_time(cell: Cell, parts: int) -> int:
 
 def _powers_of_two(size: int, *, first: int) -> Iterator[int]:
     yield from (2**k for k in range(first.bit_length() - 1, size.bit_length()))
-
-
-def _out_of_memory(error: RuntimeError) -> bool:
-    return isinstance(error, torch.OutOfMemoryError) or "can't allocate memory" in str(error)
 
 
 def build(cell: Cell, task: Task, pad: int, machine: Machine) -> Learner:

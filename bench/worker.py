@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from pathlib import Path
 
-from bench import files, provenance, store
+from bench import files, memory, provenance, store
 from bench.plan import Cell
-from bench.schema import BadInputError
+from bench.schema import BadInputError, CellFailedError
 
 REFUSED = 2
 """Exit code of a worker whose input a person must mend."""
@@ -49,17 +49,35 @@ def main(job: Job, pipe: Connection) -> None:
         execute(job, lambda fraction, words: pipe.send((fraction, words)))
     except (BrokenPipeError, KeyboardInterrupt):
         sys.exit(1)
-    except BadInputError as error:
-        pipe.send(str(error))
-        sys.exit(REFUSED)
-    except OSError as error:
-        pipe.send(f"{error.filename or job.destination.parent}: {error.strerror or error}")
-        sys.exit(NO_ROOM if error.errno in _CANNOT_WRITE else 1)
     except Exception as error:
-        if os.environ.get("TUNEFAIR_TRACEBACK"):
+        code = _exit_code(error)
+        if code == 1 and os.environ.get("TUNEFAIR_TRACEBACK"):
             raise
-        pipe.send(f"{type(error).__name__}: {' '.join(str(error).split())[:500]}")
-        sys.exit(1)
+        pipe.send(_reason(error, job))
+        sys.exit(code)
+
+
+def _exit_code(error: Exception) -> int:
+    """Return whether others would end as this worker does, and why."""
+    if memory.ran_out(error):
+        return 1
+    if isinstance(error, BadInputError):
+        return REFUSED
+    return NO_ROOM if isinstance(error, OSError) and error.errno in _CANNOT_WRITE else 1
+
+
+def _reason(error: Exception, job: Job) -> str:
+    """Return in one line why a cell failed."""
+    line = memory.line(error)
+    if isinstance(error, CellFailedError):
+        return line
+    if memory.ran_out(error):
+        return f"{memory.REASON}: {line}" if line else memory.REASON
+    if isinstance(error, BadInputError):
+        return str(error)
+    if isinstance(error, OSError):
+        return f"{error.filename or job.destination.parent}: {error.strerror or error}"
+    return f"{type(error).__name__}: {line}"
 
 
 def execute(job: Job, progress: Callable[[float, str], None]) -> None:

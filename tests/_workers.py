@@ -1,8 +1,12 @@
 """Workers that end in every way a worker can; importable by a process of its own."""
 
 import os
+import resource
 import signal
 import time
+from pathlib import Path
+
+from bench import worker
 
 
 def behave(job, pipe):
@@ -25,3 +29,21 @@ def behave(job, pipe):
     if name == "slow":
         time.sleep(0.5)
     job.destination.write_text(str(os.getpid()))
+
+
+def with_little_memory(job, pipe):
+    """Train with less than a batch of thousands needs."""
+    _within(500 * 2**20, job, pipe)
+
+
+def with_no_memory(job, pipe):
+    """Train with nothing to spare."""
+    _within(2**20, job, pipe)
+
+
+def _within(more, job, pipe):
+    import bench.train  # noqa: F401 - what is imported is not what runs out
+
+    used = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
+    resource.setrlimit(resource.RLIMIT_AS, (used + more, used + more))
+    worker.main(job, pipe)

@@ -12,11 +12,12 @@ from transformers import AutoModelForSequenceClassification, TrainingArguments
 
 from bench import train as training
 from bench.budget import Meter
-from bench.schema import BadInputError
+from bench.model import Classifier
+from bench.schema import BadInputError, CellFailedError
 from bench.strategy import Objective
 from bench.suite import Budget, Training
-from bench.train import CellFailedError, build, learn
-from bench.training import device, loop
+from bench.train import build, learn
+from bench.training import device, loop, pace
 from bench.training.batches import BatchSampler, TrainingRows
 from bench.training.loop import Learner, Recipe
 from bench.training.pace import DivergedError, Pace
@@ -188,7 +189,9 @@ def test_out_of_memory_at_one_row_fails_with_the_sizes_tried(task, tokens, monke
         raise RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried 9 bytes")
 
     monkeypatch.setattr(Learner, "forward", hopeless)
-    with pytest.raises(CellFailedError, match="out of memory on cpu with 16, 8, 4, 2, 1 rows"):
+    with pytest.raises(
+        CellFailedError, match=r"^out_of_memory: 16, 8, 4, 2, 1 rows at a time on cpu: Default"
+    ):
         run(task, tokens)
 
 
@@ -205,8 +208,34 @@ def test_divergence_fails_the_cell_with_its_step(task, tokens, monkeypatch):
     monkeypatch.setattr(
         Objective, "forward", lambda self, output, batch: output.logits.sum() * float("nan")
     )
-    with pytest.raises(CellFailedError, match="loss became nan by step 1"):
+    with pytest.raises(
+        CellFailedError, match=r"^diverged at 25% of its budget: the loss .* step 1$"
+    ):
         run(task, tokens)
+
+
+def test_weights_that_diverged_in_the_last_step_fail_the_cell_too(task, tokens, monkeypatch):
+    monkeypatch.setattr(pace, "learning_rate_factor", lambda *args: float("inf"))
+    with pytest.raises(CellFailedError, match=r"^diverged: the model's answers are no numbers"):
+        run(task, tokens, budget=("steps", 1))
+
+
+def test_prediction_takes_fewer_rows_where_memory_is_short(task, tokens, monkeypatch):
+    expected = run(task, tokens)
+    forward, tried = Classifier.forward, []
+
+    def short(self, inputs):
+        tried.append(len(inputs["input_ids"]))
+        if not torch.is_grad_enabled() and tried[-1] > 20:
+            raise RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried 9 bytes")
+        return forward(self, inputs)
+
+    monkeypatch.setattr(Classifier, "forward", short)
+    outcome = run(task, tokens)
+    assert {64, 32, 16} <= set(tried)
+    np.testing.assert_allclose(
+        outcome.test[ORIGINAL].probability, expected.test[ORIGINAL].probability, atol=1e-6
+    )
 
 
 def test_every_view_holds_the_test_rows_it_changes(task, tokens):

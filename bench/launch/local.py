@@ -2,13 +2,14 @@
 
 import multiprocessing
 import os
+import signal
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 
-from bench import worker
+from bench import memory, worker
 from bench.launch.queue import Queue
 from bench.launch.slots import Slots
 from bench.schema import BadInputError
@@ -25,6 +26,8 @@ class Running:
     fraction: float = 0.0
     words: str = "starting"
     reason: str = ""
+    kernel_kills: int = field(default_factory=memory.kernel_kills)
+    """When it started, of the whole machine."""
 
 
 @dataclass
@@ -120,6 +123,8 @@ def _verdict(one: Running) -> str:
     code = one.process.exitcode
     if code == 0:
         return ""
+    if code == -signal.SIGKILL and memory.kernel_kills() > one.kernel_kills:
+        return f"{memory.REASON}: killed by the kernel at {one.fraction:.0%} of its budget"
     if code is not None and code < 0:
         return f"killed by signal {-code} at {one.fraction:.0%} of its budget"
     return one.reason or f"ended with exit code {code}"

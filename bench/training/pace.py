@@ -10,7 +10,7 @@ from torch.optim import Optimizer
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
 from bench.budget import Cost, Meter, learning_rate_factor
-from bench.schema import BadInputError, CurvePoint
+from bench.schema import BadInputError, CellFailedError, CurvePoint
 
 _POINTS = 50  # of the learning curve
 _BETWEEN_REPORTS_SECONDS = 0.3
@@ -18,8 +18,8 @@ _BETWEEN_REPORTS_SECONDS = 0.3
 Progress = Callable[[float, str], None]
 
 
-class DivergedError(Exception):
-    """The training loss is infinite or not a number."""
+class DivergedError(CellFailedError):
+    """The training loss, or an answer, is infinite or not a number."""
 
 
 class Pace(TrainerCallback):
@@ -112,6 +112,9 @@ class Pace(TrainerCallback):
         since = self.curve[-1].step if self.curve else 0
         loss = float(self._loss) / (self.meter.steps - since)
         if not torch.isfinite(torch.tensor(loss)):
-            raise DivergedError(f"the loss became {loss} by step {self.meter.steps}")
+            raise DivergedError(
+                f"diverged at {fraction:.0%} of its budget: the loss became {loss} by step "
+                f"{self.meter.steps}"
+            )
         self.curve.append(CurvePoint(self.meter.steps, fraction, loss, self.rate))
         self._loss = 0.0

@@ -3,10 +3,12 @@
 import numpy as np
 import torch
 
+from bench import memory
 from bench.model import Classifier
 from bench.schema import Array, Predictions, Task
 from bench.training.batches import pad
 from bench.training.device import Machine
+from bench.training.pace import DivergedError
 from bench.training.tokens import Encoded, Tokens
 
 _ROWS_CPU, _ROWS_CUDA = 64, 512  # of a batch
@@ -15,12 +17,20 @@ _ROWS_CPU, _ROWS_CUDA = 64, 512  # of a batch
 def predict(
     classifier: Classifier, data: tuple[Task, Tokens], view: str, rows: Array, machine: Machine
 ) -> Predictions:
-    """Return the answers on those of the task's `rows` that a view holds, hidden vectors too."""
+    """Return the answers on those of the task's `rows` that a view holds, hidden vectors too.
+
+    Raises
+    ------
+    DivergedError
+        An answer is infinite or not a number.
+    """
     task, tokens = data
     encoded = tokens.views[view]
     entries = encoded.entries(rows)
     rows = encoded.row[entries]
     logits, hidden = answer(classifier, encoded, entries, tokens.pad, machine)
+    if not np.isfinite(logits).all():
+        raise DivergedError("diverged: the model's answers are no numbers")
     probability = torch.from_numpy(logits).double().softmax(dim=1).numpy()
     return Predictions(
         example_id=task.example_id[rows],
@@ -38,11 +48,27 @@ def answer(
 ) -> tuple[Array, Array]:
     """Return logits (n, n_classes) and hidden vectors (n, hidden_size), both float32.
 
-    Texts of one length go together, so little is padded; the longest go first, so that a memory
-    too small shows at once.
+    Fewer rows at a time are tried where the memory is too small.
     """
     classifier.eval()
     size = _ROWS_CUDA if machine.is_cuda else _ROWS_CPU
+    while True:
+        try:
+            return _answer(classifier, view, entries, (filler, size), machine)
+        except Exception as error:
+            if size == 1 or not memory.ran_out(error):
+                raise
+        size //= 2
+
+
+def _answer(
+    classifier: Classifier, view: Encoded, entries: Array, batch: tuple[int, int], machine: Machine
+) -> tuple[Array, Array]:
+    """Answer texts of one length together, so that little is padded.
+
+    The longest go first, so that a memory too small shows at once.
+    """
+    filler, size = batch
     order = np.argsort(-view.length[entries], kind="stable")
     outputs = []
     for begin in range(0, len(order), size):
