@@ -13,16 +13,9 @@ from typing import Literal, NamedTuple
 import numpy as np
 
 from bench.schema import Array, Contrast, Metric
-from bench.statistics.intervals import (
-    CENTRED,
-    LEVEL,
-    MANY,
-    Estimate,
-    Family,
-    Spread,
-    seeds_part,
-    spread,
-)
+from bench.statistics.estimates import CENTRED, Estimate, Family
+from bench.statistics.intervals import LEVEL
+from bench.statistics.spread import MANY, Spread, seeds_part, spread
 
 HEADLINE = (
     "accuracy",

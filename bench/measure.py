@@ -19,7 +19,8 @@ from bench.schema import (
     Metric,
     Results,
 )
-from bench.statistics.intervals import Estimate, interval
+from bench.statistics.estimates import Estimate
+from bench.statistics.intervals import interval
 
 
 def measure(

@@ -22,7 +22,7 @@ from bench.gating.paired import Pair, Study
 from bench.gating.rules import Place
 from bench.gating.snapshot import Snapshot, of_run
 from bench.schema import Array, BadInputError
-from bench.statistics.intervals import Estimate
+from bench.statistics.estimates import Estimate
 from bench.suite import GateRule
 
 SHOWN = (0.5, 0.8, 0.95)

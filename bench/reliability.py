@@ -7,8 +7,9 @@ import numpy as np
 from bench.resample import Sample
 from bench.schema import Array, ReliabilityBin
 from bench.statistics.binning import EDGES, binned, equal_width
+from bench.statistics.estimates import Estimate
 from bench.statistics.grouping import Grouping
-from bench.statistics.intervals import Estimate, interval
+from bench.statistics.intervals import interval
 from bench.statistics.rates import keep_observed, ratio
 
 

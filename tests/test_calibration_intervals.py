@@ -11,8 +11,9 @@ from bench.measure import measure
 from bench.resample import Sample
 from bench.schema import AuditSettings
 from bench.statistics.binning import LEFT, TAKEN, equal_width, lift
+from bench.statistics.estimates import Estimate
 from bench.statistics.grouping import Grouping
-from bench.statistics.intervals import Estimate, centre, interval
+from bench.statistics.intervals import centre, interval
 from tests._evidence import evidence
 from tests._population import Models, Population
 

@@ -27,7 +27,7 @@ from bench.gating.verdicts import Judgement, Verdict, gravest
 from bench.plugins import load
 from bench.resample import Sample
 from bench.schema import AuditSettings, BadInputError, Metric
-from bench.statistics.intervals import Estimate
+from bench.statistics.estimates import Estimate
 from bench.suite import GateRule
 from tests import _evidence, _runs
 from tests import _models as models

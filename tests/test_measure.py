@@ -10,7 +10,8 @@ import pytest
 from bench.audits.trade_off import pareto_probability
 from bench.measure import measure
 from bench.schema import AuditSettings, BadInputError
-from bench.statistics.intervals import Estimate, interval
+from bench.statistics.estimates import Estimate
+from bench.statistics.intervals import interval
 from tests._evidence import evidence
 
 SETTINGS = AuditSettings(replicates=100)

@@ -13,7 +13,7 @@ from bench.gating.rules import DEFAULTS
 from bench.gating.snapshot import of_evidence
 from bench.power import power
 from bench.schema import AuditSettings, BadInputError
-from bench.statistics.intervals import spread
+from bench.statistics.spread import spread
 from bench.suite import GateRule
 from tests import _models as models
 from tests import _runs

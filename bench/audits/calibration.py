@@ -1,30 +1,16 @@
 """Calibration: whether a stated probability means what it says, overall and in every group."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterator
 
 import numpy as np
 
 from bench.reliability import reliability_bins
 from bench.resample import Sample
 from bench.schema import Array, Evidence, Metric, ReliabilityBin
-from bench.statistics.binning import (
-    BINS,
-    CALIBRATION_IN_THE_LARGE,
-    POSITIVE_CALIBRATION_ERROR,
-    binned,
-    debiased_error,
-    equal_mass,
-    equal_width,
-    expected_error,
-    in_the_large,
-    lift,
-    murphy,
-)
-from bench.statistics.grouping import Grouping
-from bench.statistics.intervals import Estimate, Family, nothing
-from bench.statistics.rates import keep_observed, one_or_all
-from bench.statistics.scores import NO_PROBABILITIES, brier, means
-from bench.statistics.smoothing import smooth_error
+from bench.statistics.binning import BINS, CALIBRATION_IN_THE_LARGE, POSITIVE_CALIBRATION_ERROR
+from bench.statistics.calibration import BINARY_METRICS, diagram, lifts, measured
+from bench.statistics.estimates import Estimate, Family, nothing
+from bench.statistics.scores import NO_PROBABILITIES
 from bench.statistics.temperature import fit, scaled
 
 _CONFIDENCE = "c = max p, right = the most probable class is the label"
@@ -137,13 +123,6 @@ FAMILY: dict[str, Family] = {
     "brier_uncertainty": "mean",
     "calibration_in_the_large": "mean",
 }
-_BINARY = (
-    "positive_calibration_error",
-    "brier_reliability",
-    "brier_resolution",
-    "brier_uncertainty",
-    "calibration_in_the_large",
-)
 
 
 def estimates(evidence: Evidence, sample: Sample) -> Iterator[Estimate]:
@@ -151,17 +130,17 @@ def estimates(evidence: Evidence, sample: Sample) -> Iterator[Estimate]:
     temperature = _temperature(evidence)
     yield temperature
     if evidence.test[0].probability is None:
-        other = ("classwise_calibration_error",) if sample.binary else _BINARY
+        other = ("classwise_calibration_error",) if sample.binary else BINARY_METRICS
         for metric in (m for m in METRICS if m not in other and m != "temperature"):
             values = nothing(len(evidence.test))
             yield Estimate(metric=metric, values=values, n=sample.n, undefined=NO_PROBABILITIES)
     for posthoc, probabilities in _stated(evidence, temperature).items():
         for grouping in (sample.everyone, *sample.groupings):
-            by_seed = [_measured(sample, grouping, p) for p in probabilities]
-            lifts = [_lifts(sample, grouping, p) for p in probabilities]
+            by_seed = [measured(sample, grouping, p) for p in probabilities]
+            lifted_by = [lifts(sample, grouping, p) for p in probabilities]
             for metric in by_seed[0]:  # those that somebody will read
                 values = np.stack([seed[metric] for seed in by_seed], axis=1)
-                lifted = [seed[metric] for seed in lifts if metric in seed]
+                lifted = [seed[metric] for seed in lifted_by if metric in seed]
                 for index, name in enumerate(grouping.names):
                     yield Estimate(
                         metric=metric,
@@ -200,100 +179,10 @@ def _stated(evidence: Evidence, temperature: Estimate) -> dict[str, list[Array]]
     return stated
 
 
-def _measured(sample: Sample, grouping: Grouping, probability: Array) -> dict[str, Array]:
-    """Return metric -> (n_groups, 1 + replicates) of one seed."""
-    measured: dict[str, Array] = {}
-    for metrics, measure in (
-        *_TOP_LABEL.items(),
-        *(_BY_BINS if sample.binary else _BY_CLASS).items(),
-    ):
-        if sample.settings.wants(*metrics):
-            values = measure(sample, grouping, probability)
-            measured |= zip(metrics, map(keep_observed, values), strict=True)
-    return measured
-
-
-def _lifts(sample: Sample, grouping: Grouping, probability: Array) -> dict[str, Array]:
-    """Return what sampling adds to the binned errors of one seed (n_groups, 2)."""
-    confidence, right = _top_label(sample, probability)
-    massed, wide = equal_mass(confidence, grouping), equal_width(confidence)
-    classes = one_or_all(len(sample.classes))
-    by_class = [
-        lift(grouping, equal_width(probability[:, c]), probability[:, c], sample.label == c)
-        for c in classes
-    ]
-    positive = "positive_calibration_error" if sample.binary else "classwise_calibration_error"
-    return {
-        "expected_calibration_error": lift(grouping, wide, confidence, right),
-        "adaptive_calibration_error": lift(grouping, massed, confidence, right),
-        positive: np.mean(by_class, axis=0),
-    }
-
-
-def _top_label(sample: Sample, probability: Array) -> tuple[Array, Array]:
-    return probability.max(axis=1), probability.argmax(axis=1) == sample.label
-
-
-def _diagram(sample: Sample, probability: Array) -> tuple[Array, Array]:
-    """Return what was said and what happened: p1 and y, for C>2 the top label's."""
-    if sample.binary:
-        return probability[:, 1], sample.label
-    return _top_label(sample, probability)
-
-
-def _equal_width(sample: Sample, grouping: Grouping, probability: Array) -> list[Array]:
-    confidence, right = _top_label(sample, probability)
-    table = binned(grouping, equal_width(confidence), confidence, right)
-    return [sample.bootstrap(table, expected_error)]
-
-
-def _equal_mass(sample: Sample, grouping: Grouping, probability: Array) -> Array:
-    confidence, right = _top_label(sample, probability)
-    table = binned(grouping, equal_mass(confidence, grouping), confidence, right)
-    return sample.bootstrap(
-        table, lambda sums: np.stack([expected_error(sums), debiased_error(sums)])
-    )
-
-
-def _smooth(sample: Sample, grouping: Grouping, probability: Array) -> list[Array]:
-    return [smooth_error(sample, grouping, *_diagram(sample, probability))]
-
-
-def _brier(sample: Sample, grouping: Grouping, probability: Array) -> list[Array]:
-    return [means(sample, grouping, brier(probability, sample.label))]
-
-
-def _binary(sample: Sample, grouping: Grouping, probability: Array) -> Array:
-    said = probability[:, 1]
-    return sample.bootstrap(
-        binned(grouping, equal_width(said), said, sample.label),
-        lambda sums: np.stack([expected_error(sums), *murphy(sums), in_the_large(sums)]),
-    )
-
-
-def _multiclass(sample: Sample, grouping: Grouping, probability: Array) -> list[Array]:
-    total = np.zeros((grouping.size, 1 + sample.settings.replicates))
-    for c, said in enumerate(probability.T):
-        table = binned(grouping, equal_width(said), said, sample.label == c)
-        total += sample.bootstrap(table, expected_error)
-    return [total / len(sample.classes)]
-
-
-_Measure = Callable[[Sample, Grouping, Array], Iterable[Array]]
-_TOP_LABEL: Mapping[tuple[str, ...], _Measure] = {
-    ("expected_calibration_error",): _equal_width,
-    ("adaptive_calibration_error", "debiased_calibration_error"): _equal_mass,
-    ("smooth_calibration_error",): _smooth,
-    ("brier_score",): _brier,
-}
-_BY_BINS: Mapping[tuple[str, ...], _Measure] = {_BINARY: _binary}
-_BY_CLASS: Mapping[tuple[str, ...], _Measure] = {("classwise_calibration_error",): _multiclass}
-
-
 def reliability(evidence: Evidence, sample: Sample) -> Iterator[ReliabilityBin]:
     """Yield the points of the reliability diagrams, whole set and by group."""
     for posthoc, probabilities in _stated(evidence, _temperature(evidence)).items():
-        diagrams = [_diagram(sample, p) for p in probabilities]
+        diagrams = [diagram(sample, p) for p in probabilities]
         for grouping in (sample.everyone, *sample.groupings):
             for point in reliability_bins(sample, grouping, diagrams):
                 yield point._replace(strategy=evidence.strategy, posthoc=posthoc)

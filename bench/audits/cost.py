@@ -7,7 +7,7 @@ import numpy as np
 
 from bench.resample import Sample
 from bench.schema import Evidence, Metric
-from bench.statistics.intervals import Estimate, nothing
+from bench.statistics.estimates import Estimate, nothing
 
 _MEANING = {
     "flops": (

@@ -7,8 +7,8 @@ import numpy as np
 
 from bench.resample import BINARY, Sample, Table
 from bench.schema import Array, Evidence, Metric, Predictions
+from bench.statistics.estimates import Estimate, nothing
 from bench.statistics.grouping import Grouping
-from bench.statistics.intervals import Estimate, nothing
 from bench.statistics.rates import keep_observed, ratio
 from bench.statistics.scores import NO_PROBABILITIES
 

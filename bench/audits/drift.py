@@ -6,7 +6,7 @@ import numpy as np
 
 from bench.resample import Sample
 from bench.schema import Array, Evidence, Metric, Predictions
-from bench.statistics.intervals import Estimate, nothing
+from bench.statistics.estimates import Estimate, nothing
 
 MOST_ROWS = 20_000
 """Above this many test examples a random subset of them is compared."""

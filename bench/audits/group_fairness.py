@@ -9,11 +9,11 @@ from bench.resample import BINARY, Sample
 from bench.schema import Array, Evidence, Metric
 from bench.statistics.binning import CALIBRATION_IN_THE_LARGE, POSITIVE_CALIBRATION_ERROR
 from bench.statistics.class_gaps import across_classes
+from bench.statistics.estimates import Estimate, Family, nothing
 from bench.statistics.gaps import GroupRate, between_groups
 from bench.statistics.group_areas import bias_score, group_areas
 from bench.statistics.group_rates import calibration_errors, counted_rates
 from bench.statistics.grouping import INTERSECTION, Grouping
-from bench.statistics.intervals import Estimate, Family, nothing
 from bench.statistics.ranking import ROC_AUC
 from bench.statistics.rates import ACCURACY, RATES, keep_observed, ratio
 from bench.statistics.scores import LOG_LOSS, NO_PROBABILITIES, log_loss, means

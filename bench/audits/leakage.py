@@ -7,8 +7,8 @@ import numpy as np
 
 from bench.resample import Sample, Table
 from bench.schema import Array, Evidence, Metric
+from bench.statistics.estimates import Estimate, nothing
 from bench.statistics.grouping import INTERSECTION, Grouping
-from bench.statistics.intervals import Estimate, nothing
 from bench.statistics.rates import keep_observed, ratio
 
 FOLDS = 5

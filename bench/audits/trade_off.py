@@ -6,10 +6,10 @@ import numpy as np
 
 from bench.resample import Sample
 from bench.schema import Array, Evidence, Metric, ParetoPoint
+from bench.statistics.estimates import Estimate
 from bench.statistics.gaps import between_groups
 from bench.statistics.group_rates import counted_rates
 from bench.statistics.grouping import Grouping
-from bench.statistics.intervals import Estimate
 from bench.statistics.rates import accuracy, confusion
 
 METRICS = {

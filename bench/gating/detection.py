@@ -5,7 +5,7 @@ from scipy.special import chdtri, ndtr, stdtrit
 
 from bench.gating.losses import Noise
 from bench.schema import Array
-from bench.statistics.intervals import MANY
+from bench.statistics.spread import MANY
 
 WANTED = 0.8
 """Chance at which a loss counts as detectable."""

@@ -15,7 +15,8 @@ from bench.gating.losses import ON_AVERAGE, Loss, loss, more_examples, more_seed
 from bench.gating.rules import Place
 from bench.gating.verdicts import GRAVITY, Outcome, Verdict
 from bench.schema import Metric
-from bench.statistics.intervals import CENTRED, LEVEL, Estimate, interval
+from bench.statistics.estimates import CENTRED, Estimate
+from bench.statistics.intervals import LEVEL, interval
 from bench.suite import GateRule
 
 

@@ -12,7 +12,8 @@ import numpy as np
 
 from bench.compare import PairedDifference, Side, difference, side
 from bench.schema import Metric
-from bench.statistics.intervals import CENTRED, MANY, Estimate, Family, Spread, bias, spread
+from bench.statistics.estimates import CENTRED, Estimate, Family, bias
+from bench.statistics.spread import MANY, Spread, spread
 
 HIT_OR_MISS: frozenset[Family] = frozenset({"rate", "gap", "ratio", "worst"})
 """Families made of shares: where no example was answered differently, some may yet be."""

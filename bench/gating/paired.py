@@ -13,8 +13,8 @@ from bench.gating.snapshot import Snapshot, in_order
 from bench.plugins import load
 from bench.resample import Sample, Statistic, Table
 from bench.schema import Array, Evidence, Predictions
+from bench.statistics.estimates import Estimate, nothing
 from bench.statistics.grouping import Grouping
-from bench.statistics.intervals import Estimate, nothing
 from bench.suite import GateRule
 
 Numbers = Mapping[Place, Estimate]

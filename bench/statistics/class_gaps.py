@@ -6,9 +6,9 @@ from dataclasses import replace
 import numpy as np
 
 from bench.schema import Array, Evidence
+from bench.statistics.estimates import Estimate, nothing
 from bench.statistics.gaps import GroupRate
 from bench.statistics.grouping import Grouping
-from bench.statistics.intervals import Estimate, nothing
 from bench.statistics.rates import ratio
 
 TWO_VALUED = 2

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from bench.schema import Array
+from bench.statistics.estimates import Estimate, Family
 from bench.statistics.grouping import Grouping
-from bench.statistics.intervals import Estimate, Family
 from bench.statistics.rates import keep_observed
 
 

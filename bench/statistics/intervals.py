@@ -1,98 +1,18 @@
-"""Estimates with their draws, and the interval that covers for each family of metrics.
+"""The interval that covers, for each family of metrics.
 
-Two sources of noise: the test examples (bootstrap, the same draw for every seed) and the training
-seeds. Which form covers for which family was found by simulation: docs/uncertainty.md.
+Which form covers for which family was found by simulation: docs/uncertainty.md.
 """
 
-from dataclasses import dataclass, replace
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
-from scipy.special import stdtr, stdtrit
+from scipy.special import stdtrit
 
 from bench.schema import Array
+from bench.statistics.estimates import Estimate, bias
+from bench.statistics.spread import MANY, df_examples, examples_variance, spread_of
 
-Family = Literal["mean", "rate", "error", "gap", "ratio", "worst", "point"]
-"""What kind of statistic a metric is, hence which interval covers.
-
-mean: theta ± t·total. rate: a share or an area, Wilson with the effective sample size. error: a
-sum of absolute deviations, biased up. gap: the largest of many differences. ratio: the smallest of
-many ratios. worst: the smallest of many rates. point: no interval (no function of test examples).
-"""
-CENTRED = frozenset({"error", "gap", "ratio", "worst"})
-"""Families whose bootstrap is biased: differences of them are tested after centring."""
 LEVEL = 0.95
-NO_VARIANCE = 1e-16
-"""A variance at rounding error: all examples hit, or none."""
-MANY = 1e6
-"""Degrees of freedom that are as good as infinite."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Estimate:
-    """One metric of one strategy, with its bootstrap draws."""
-
-    metric: str
-    attribute: str = ""
-    group: str = ""
-    view: str = "original"
-    posthoc: str = ""
-    values: Array  # (n_seeds, 1 + replicates): column 0 is the sample as it is
-    n: int
-    """Examples that it rests on: a rate's denominator."""
-    family: Family = "mean"
-    lift: Array | None = None  # (n_seeds, 2)
-    """Of an error of bins: how much sampling lifted it, and how wrong that may be."""
-    parts: tuple[tuple["Estimate", ...], ...] = ()
-    """What a gap, ratio or worst rate is made of: kinds of rate by groups."""
-    floor: Array | None = None  # (n_seeds, replicates): without disparity
-    undefined: str = ""
-    """Why the value is NaN, if it is."""
-    missing: tuple[tuple[str, str], ...] = ()
-    """(group, reason) of each group that a between-group number leaves out."""
-
-    @property
-    def key(self) -> tuple[str, str, str, str, str]:
-        """What the number is of: the same key for every strategy."""
-        return self.metric, self.attribute, self.group, self.view, self.posthoc
-
-    @property
-    def theta(self) -> Array:
-        """The metric of each seed (n_seeds,)."""
-        return self.values[:, 0]
-
-    def of_seed(self, index: int) -> "Estimate":
-        """Return the same estimate for one seed: its interval is of examples only."""
-        one = slice(index, index + 1)
-        return replace(
-            self,
-            values=self.values[one],
-            floor=None if self.floor is None else self.floor[one],
-            lift=None if self.lift is None else self.lift[one],
-            parts=tuple(tuple(p.of_seed(index) for p in kind) for kind in self.parts),
-        )
-
-
-def nothing(n_seeds: int) -> Array:
-    """Return the values of an estimate that is undefined for every seed."""
-    return np.full((n_seeds, 3), np.nan)
-
-
-class Spread(NamedTuple):
-    """Total standard error of a mean over seeds and its degrees of freedom."""
-
-    total: float
-    df: float
-
-    def quantile(self, probability: float) -> float:
-        """Return the quantile of the t distribution."""
-        return float(stdtrit(self.df, probability))
-
-    def tail(self, distance: float) -> float:
-        """Return the probability beyond `distance` from 0 on one side."""
-        if self.total == 0:
-            return 0.5 if distance == 0 else float(distance < 0)
-        return float(stdtr(self.df, -distance / self.total))
 
 
 class Interval(NamedTuple):
@@ -101,42 +21,6 @@ class Interval(NamedTuple):
     low: float | None
     high: float | None
     corrected: float | None = None
-
-
-def spread(*parts: tuple[float, float]) -> Spread:
-    """Add independent (variance, degrees of freedom) parts (Satterthwaite 1946).
-
-    total² = Σ variance, df = total⁴ / Σ (variance² / df).
-    """
-    square = sum(variance for variance, _ in parts)
-    doubt = sum(variance**2 / df for variance, df in parts)
-    df = square**2 / doubt if doubt > 0 else MANY
-    return Spread(float(np.sqrt(square)), float(np.clip(df, 1, MANY)))
-
-
-def seeds_part(theta: Array) -> tuple[float, float]:
-    """Return the variance of a mean over seeds and its df; with one seed nothing is known."""
-    if len(theta) == 1:
-        return 0.0, MANY
-    return float(theta.var(ddof=1)) / len(theta), len(theta) - 1
-
-
-def examples_variance(estimate: Estimate) -> float:
-    """Return the bootstrap variance of the seed mean; of a rate never 0.
-
-    Where all or no examples hit, the variance is that of (hits + 1) / (n + 2) (Agresti & Coull
-    1998), so that an interval has a width.
-    """
-    variance = float(estimate.values[:, 1:].mean(axis=0).var(ddof=1))
-    if estimate.family != "rate" or variance > NO_VARIANCE:
-        return variance
-    p = (estimate.theta.mean() * estimate.n + 1) / (estimate.n + 2)
-    return float(p * (1 - p) / estimate.n)
-
-
-def bias(estimate: Estimate) -> float:
-    """Return the bootstrap bias: mean of the draws minus the estimate."""
-    return float(estimate.values[:, 1:].mean() - estimate.theta.mean())
 
 
 def interval(estimate: Estimate, bounds: tuple[float, float]) -> Interval:
@@ -151,25 +35,15 @@ def interval(estimate: Estimate, bounds: tuple[float, float]) -> Interval:
     return Interval(low, high, corrected)
 
 
-def _spread(estimate: Estimate) -> Spread:
-    return spread(
-        (examples_variance(estimate), _df_examples(estimate)), seeds_part(estimate.theta)
-    )
-
-
-def _df_examples(estimate: Estimate) -> float:
-    return max(estimate.n - 1, 1)
-
-
 def _plain(estimate: Estimate) -> tuple[float, float, None]:
-    deviation = _spread(estimate)
+    deviation = spread_of(estimate)
     half = deviation.quantile(0.5 + LEVEL / 2) * deviation.total
     return estimate.theta.mean() - half, estimate.theta.mean() + half, None
 
 
 def _wilson(estimate: Estimate) -> tuple[float, float, None]:
     """Wilson (1927) with the effective sample size p(1−p)/total²."""
-    p, deviation = float(np.clip(estimate.theta.mean(), 0, 1)), _spread(estimate)
+    p, deviation = float(np.clip(estimate.theta.mean(), 0, 1)), spread_of(estimate)
     t = deviation.quantile(0.5 + LEVEL / 2)
     n = p * (1 - p) / deviation.total**2 if 0 < p < 1 else float(estimate.n)
     centre = (p + t**2 / 2 / n) / (1 + t**2 / n)
@@ -208,7 +82,7 @@ def _error(estimate: Estimate) -> tuple[float, float, float]:
 
     An estimate without bias varies up to a third more than the error itself.
     """
-    without, deviation = centre(estimate), _spread(estimate)
+    without, deviation = centre(estimate), spread_of(estimate)
     half = deviation.quantile(0.5 + LEVEL / 2) * deviation.total
     high = min(estimate.theta.mean() + half, without.high + 4 / 3 * half)
     return without.low - half, high, without.value
@@ -220,7 +94,7 @@ def _gap(estimate: Estimate) -> tuple[float, float, float]:
     A gap of errors is narrowed where the smallest error is lifted most: there the upper end is
     that of the widest gap that the groups' bounds allow.
     """
-    theta, deviation = float(estimate.theta.mean()), _spread(estimate)
+    theta, deviation = float(estimate.theta.mean()), spread_of(estimate)
     half = deviation.quantile(0.5 + LEVEL / 2) * deviation.total
     contrasts = sum(len(kind) * (len(kind) - 1) for kind in estimate.parts)
     low = max((_largest_difference(kind, contrasts) for kind in estimate.parts), default=0.0)
@@ -255,7 +129,7 @@ def _largest_difference(kind: tuple[Estimate, ...], contrasts: int) -> float:
 def _pairwise(kind: tuple[Estimate, ...]) -> tuple[Array, Array]:
     """Return total standard error and df of the difference of every pair of groups."""
     variance = np.array([examples_variance(p) for p in kind])
-    df_part = np.array([_df_examples(p) for p in kind])
+    df_part = np.array([df_examples(p) for p in kind])
     theta = np.array([p.theta for p in kind])  # (n_groups, n_seeds)
     first, second = np.triu_indices(len(kind), 1)
     examples = variance[first] + variance[second]
@@ -275,7 +149,7 @@ def _worst(estimate: Estimate) -> tuple[float, float, float]:
     groups = [part for kind in estimate.parts for part in kind]
     tail = 1 - (1 - LEVEL) / max(len(groups), 1)
     high = min(
-        (p.theta.mean() + _spread(p).quantile(tail) * _spread(p).total for p in groups),
+        (p.theta.mean() + spread_of(p).quantile(tail) * spread_of(p).total for p in groups),
         default=1.0,
     )
     return low, high, estimate.theta.mean() - bias(estimate)
@@ -294,7 +168,7 @@ def _ratio(estimate: Estimate) -> tuple[float, float, float]:
 
 def _least_ratio(kind: tuple[Estimate, ...], contrasts: int) -> float:
     rate = np.array([(p.theta.mean() * p.n + 0.5) / (p.n + 1) for p in kind])
-    square = np.array([_spread(p).total for p in kind]) ** 2 / rate**2
+    square = np.array([spread_of(p).total for p in kind]) ** 2 / rate**2
     _, df = _pairwise(kind)
     first, second = np.triu_indices(len(kind), 1)
     distance = np.abs(np.log(rate[first] / rate[second]))

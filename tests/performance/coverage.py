@@ -19,10 +19,11 @@ from bench.audits import accuracy, calibration, group_fairness, trade_off
 from bench.compare import Key, contrasts, differences, side
 from bench.resample import Sample, Statistic, Table
 from bench.schema import AuditSettings, Contrast, Evidence
+from bench.statistics.estimates import Estimate
 from bench.statistics.gaps import between_groups
 from bench.statistics.group_rates import calibration_errors
 from bench.statistics.grouping import Grouping
-from bench.statistics.intervals import Estimate, interval
+from bench.statistics.intervals import interval
 from tests._population import Population
 
 AUDITS = (accuracy, calibration, group_fairness, trade_off)

@@ -1,0 +1,73 @@
+"""Estimates with their bootstrap draws: what an audit yields and everybody else reads."""
+
+from dataclasses import dataclass, replace
+from typing import Literal
+
+import numpy as np
+
+from bench.schema import Array
+
+Family = Literal["mean", "rate", "error", "gap", "ratio", "worst", "point"]
+"""What kind of statistic a metric is, hence which interval covers.
+
+mean: theta ± t·total. rate: a share or an area, Wilson with the effective sample size. error: a
+sum of absolute deviations, biased up. gap: the largest of many differences. ratio: the smallest of
+many ratios. worst: the smallest of many rates. point: no interval (no function of test examples).
+"""
+CENTRED = frozenset({"error", "gap", "ratio", "worst"})
+"""Families whose bootstrap is biased: differences of them are tested after centring."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Estimate:
+    """One metric of one strategy, with its bootstrap draws."""
+
+    metric: str
+    attribute: str = ""
+    group: str = ""
+    view: str = "original"
+    posthoc: str = ""
+    values: Array  # (n_seeds, 1 + replicates): column 0 is the sample as it is
+    n: int
+    """Examples that it rests on: a rate's denominator."""
+    family: Family = "mean"
+    lift: Array | None = None  # (n_seeds, 2)
+    """Of an error of bins: how much sampling lifted it, and how wrong that may be."""
+    parts: tuple[tuple["Estimate", ...], ...] = ()
+    """What a gap, ratio or worst rate is made of: kinds of rate by groups."""
+    floor: Array | None = None  # (n_seeds, replicates): without disparity
+    undefined: str = ""
+    """Why the value is NaN, if it is."""
+    missing: tuple[tuple[str, str], ...] = ()
+    """(group, reason) of each group that a between-group number leaves out."""
+
+    @property
+    def key(self) -> tuple[str, str, str, str, str]:
+        """What the number is of: the same key for every strategy."""
+        return self.metric, self.attribute, self.group, self.view, self.posthoc
+
+    @property
+    def theta(self) -> Array:
+        """The metric of each seed (n_seeds,)."""
+        return self.values[:, 0]
+
+    def of_seed(self, index: int) -> "Estimate":
+        """Return the same estimate for one seed: its interval is of examples only."""
+        one = slice(index, index + 1)
+        return replace(
+            self,
+            values=self.values[one],
+            floor=None if self.floor is None else self.floor[one],
+            lift=None if self.lift is None else self.lift[one],
+            parts=tuple(tuple(p.of_seed(index) for p in kind) for kind in self.parts),
+        )
+
+
+def nothing(n_seeds: int) -> Array:
+    """Return the values of an estimate that is undefined for every seed."""
+    return np.full((n_seeds, 3), np.nan)
+
+
+def bias(estimate: Estimate) -> float:
+    """Return the bootstrap bias: mean of the draws minus the estimate."""
+    return float(estimate.values[:, 1:].mean() - estimate.theta.mean())
