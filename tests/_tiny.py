@@ -3,6 +3,7 @@
 import gc
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory, mkdtemp
@@ -152,6 +153,16 @@ def _text(rng: np.random.Generator, shown: int, group: str) -> str:
     for mark in marks:
         words.insert(rng.integers(0, len(words) + 1), mark)
     return " ".join(words)
+
+
+def many_words(of: Task, seed: int = 0) -> Task:
+    """The task with twenty words for each label, never wrong: the group is learned before it."""
+    rng = np.random.default_rng(seed)
+    text = []
+    for label, group in zip(of.label, of.groups["group"], strict=True):
+        words = [f"w{20 * label + rng.integers(20)}", "north" if group == "a" else "south"]
+        text.append(" ".join(rng.permutation([*words, *["east"] * rng.integers(1, 6)])))
+    return replace(of, text=np.array(text), views={})
 
 
 def cells(

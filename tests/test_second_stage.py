@@ -49,7 +49,7 @@ def test_what_only_revises_starts_from_what_the_others_train():
 def test_a_short_first_stage_trains_the_other_parts():
     found = cells("jtt", "lora+jtt", "jtt+temperature", budget=("steps", 100))
     first = found["jtt"].first
-    assert (first.use, first.budget.amount, first.first) == ("full", 20, None)
+    assert (first.use, first.budget.amount, first.first) == ("full", 30, None)
     assert first.answers_training
     assert found["lora+jtt"].first.use == "lora"
     assert found["jtt+temperature"].first.id == found["jtt"].id
@@ -117,17 +117,17 @@ def test_the_second_stage_draws_what_the_first_got_wrong(task, tokens):
     weights = cell.strategy().sampling_weights(split)
     missed = first.train.prediction != task.label[train]
     assert 0 < missed.sum() < len(missed)
-    np.testing.assert_array_equal(weights, np.where(missed, 20.0, 1.0))
+    np.testing.assert_array_equal(weights, np.where(missed, 6.0, 1.0))
     assert training_split(task, "group").prediction is None
 
 
 def test_both_stages_are_charged_and_the_second_gets_what_is_left(task, tokens):
     cell = _tiny.cells("jtt", budget=("steps", 20))[0]
     first = _tiny.run(cell.first, task, tokens)
-    assert second_stage.budget_left(cell, first).amount == 16
+    assert second_stage.budget_left(cell, first).amount == 14
     alone = learn(cell, task, tokens, CPU, lambda fraction, words: None, first=first)[1]
     both = _tiny.run(cell, task, tokens)
-    assert alone.meter.steps == 16
+    assert alone.meter.steps == 14
     for currency in ("flops", "tokens", "padded_tokens", "examples", "steps"):
         spent = getattr(first.ledger, currency) + getattr(alone.meter, currency)
         assert getattr(both.ledger, currency) == spent
@@ -137,8 +137,8 @@ def test_both_stages_are_charged_and_the_second_gets_what_is_left(task, tokens):
     assert steps == list(range(1, 21))
     np.testing.assert_allclose(fractions, np.array(steps) / 20)
     rates = [point.learning_rate for point in both.curve]
-    assert rates[3] < rates[2] < rates[6]  # the schedule begins again with the second stage
-    assert rates[-1] < rates[6]
+    assert rates[5] < rates[4] < rates[7]  # the schedule begins again with the second stage
+    assert rates[-1] < rates[7]
 
 
 def test_a_first_stage_that_leaves_nothing_is_refused(task, tokens):

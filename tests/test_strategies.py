@@ -351,10 +351,29 @@ def test_lowers_the_equalized_odds_gap(use, outcomes):
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    "use", ["weighted", "balanced", "subsampled", "group_dro", "last_layer_retraining", "jtt"]
+    "use",
+    [
+        "weighted",
+        "balanced",
+        "subsampled",
+        "group_dro",
+        "last_layer_retraining",
+        "counterfactual_augmentation",
+    ],
 )
 def test_raises_worst_cell_accuracy(use, outcomes):
     assert lowered(worst_cell_error, outcomes(use), outcomes("full"))
+
+
+@pytest.mark.slow
+def test_training_twice_raises_worst_cell_accuracy_where_errors_are_no_wrong_labels(tmp_path):
+    task = _tiny.many_words(_tiny.task(n=768, noise=0, aligned=0.95))
+    tokens = _tiny.encoded(task, tmp_path)
+    twice, once = (
+        [_tiny.run(c, task, tokens) for c in _tiny.cells(use, seeds=SEEDS, budget=("steps", 250))]
+        for use in ("jtt", "full")
+    )
+    assert lowered(worst_cell_error, twice, once)
 
 
 @pytest.mark.slow
