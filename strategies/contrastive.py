@@ -16,14 +16,16 @@ from bench.strategy import Batch, Objective, Output, Strategy
 class Contrastive(Strategy):
     reference = (
         "Park et al. (2022), Fair contrastive learning for facial attribute classification, CVPR "
-        "(FSCL), on Khosla et al. (2020), NeurIPS. Added to cross-entropy, as Gunel et al. (2021) "
-        "do for text; no projection head, no augmented views"
+        "(FSCL), on Khosla et al. (2020), NeurIPS. Added to cross-entropy, at the temperature of "
+        "Gunel et al. (2021) for text; no projection head, no augmented views. A partner competes "
+        "with rivals alone, not with other partners: small batches have few rivals, and partners "
+        "would repel one another"
     )
     needs_groups_in = frozenset({"train"})
 
     strength: Annotated[float, Field(ge=0)] = 1.0
     """Of the contrastive loss beside the cross-entropy."""
-    temperature: Annotated[float, Field(gt=0)] = 0.1
+    temperature: Annotated[float, Field(gt=0)] = 0.3
     """Cosine similarities are divided by it."""
 
     def objective(self, train: Split, hidden_size: int) -> Objective:
@@ -41,9 +43,8 @@ class _FairContrast(Objective):
         same_label = batch.label[:, None] == batch.label
         positive = same_label & ~torch.eye(len(unit), dtype=torch.bool, device=unit.device)
         rival = ~same_label & (batch.group[:, None] == batch.group)
-        compared = similarity.masked_fill(~(positive | rival), -1e9)
-        everyone = compared.logsumexp(dim=1, keepdim=True)
-        gain = torch.where(positive, similarity - everyone, 0.0).sum(dim=1)
-        partners = positive.sum(dim=1)
-        contrast = -(gain / partners.clamp(min=1))[partners > 0]
-        return super().forward(output, batch) + self.strength * contrast.sum() / len(unit)
+        rivals = similarity.masked_fill(~rival, -1e9).logsumexp(dim=1, keepdim=True)
+        # -log(exp(partner) / (exp(partner) + sum of exp(rival))): 0 where there is no rival
+        losses = torch.where(positive, F.softplus(rivals - similarity), 0.0)
+        contrast = losses.sum(dim=1) / positive.sum(dim=1).clamp(min=1)
+        return super().forward(output, batch) + self.strength * contrast.mean()

@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 import torch
 from peft import PeftModel
+from safetensors.numpy import load_file
 from transformers import AutoModelForSequenceClassification, AutoTokenizer
 
 from bench import compose, plan, plugins
@@ -381,6 +382,17 @@ def test_options_keep_the_promises(name, options, task, tokens, tmp_path):
         expected = learner.eval().classifier(data).logits
         found = _loaded(tmp_path, of)(**data).logits
     torch.testing.assert_close(found, expected, rtol=0, atol=1e-5)
+
+
+def test_what_pissa_stores_is_what_its_saved_model_changed(task, tokens, tmp_path):
+    """The merged weights, for the adapters alone fit no other ones."""
+    of = cell("lora", options={"init": "pissa"})
+    stored = _tiny.run(of, task, tokens, model_folder=tmp_path).ledger.stored_bytes
+    before, after = (
+        load_file(folder / "model.safetensors") for folder in (_tiny.model_folder(), tmp_path)
+    )
+    changed = sum(t.nbytes for n, t in after.items() if not np.array_equal(t, before[n]))
+    assert stored == pytest.approx(changed, rel=0.05)  # biases of adapted layers are counted too
 
 
 @pytest.mark.parametrize(

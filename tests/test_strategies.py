@@ -152,6 +152,26 @@ def test_contrastive_is_finite_whoever_is_in_the_batch(labels, groups):
     assert hidden.grad is None or torch.isfinite(hidden.grad).all()
 
 
+def test_contrastive_is_its_formula():
+    rng = np.random.default_rng(0)
+    hidden = rng.normal(size=(6, 4))
+    label, group = [0, 0, 1, 1, 0, 1], [0, 1, 0, 1, 0, 2]
+    unit = hidden / np.linalg.norm(hidden, axis=1, keepdims=True)
+    affinity = np.exp(unit @ unit.T / 0.3)
+    total = 0.0
+    for i in range(6):
+        partners = [j for j in range(6) if j != i and label[j] == label[i]]
+        rivals = [j for j in range(6) if label[j] != label[i] and group[j] == group[i]]
+        against = sum(affinity[i, r] for r in rivals)
+        total += np.mean([-np.log(affinity[i, p] / (affinity[i, p] + against)) for p in partners])
+    split = cells_of({(y, g): 1 for y in range(2) for g in range(3)})
+    output = Output(torch.zeros(6, 2), torch.tensor(hidden))
+    value = Contrastive().objective(split, 4)(
+        output, Batch(torch.tensor(label), torch.tensor(group), 0.5)
+    )
+    assert float(value) == pytest.approx(np.log(2) + total / 6, rel=1e-6)
+
+
 def test_subsampled_keeps_the_smallest_cell_of_each():
     split = cells_of({(0, 0): 10, (1, 0): 30, (0, 1): 7, (1, 1): 20})
     torch.manual_seed(0)
