@@ -56,6 +56,10 @@ class Meter:
         """Fraction of the budget that is spent; above 1 after the step that overshoots."""
         return float(getattr(self, self.budget.currency)) / self.budget.amount
 
+    def total(self, amount: float) -> float:
+        """Return the sum over all processes that train together: there is one."""
+        return amount
+
     def charge(self, *, rows: int, length: int, tokens: int, cost: Cost) -> None:
         """Charge one batch of `rows` texts padded to `length`, holding `tokens` real tokens."""
         self.flops += cost(rows, length)

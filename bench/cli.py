@@ -28,6 +28,9 @@ SuiteName = Annotated[str, typer.Argument(help="A suite's name or its TOML file.
 Only = Annotated[list[str], typer.Option(help="Train these strategies only: a,b or repeated.")]
 Seeds = Annotated[int | None, typer.Option(min=1, help="How many seeds, instead of the suite's.")]
 Jobs = Annotated[str, typer.Option(help="Cells at once: a number, or auto.")]
+Processes = Annotated[
+    int, typer.Option(min=1, help="Processes that train a cell together, a device each.")
+]
 Device = Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")]
 RulesFile = Annotated[
     Path | None, typer.Option(help="A file of [[gate]] rules, instead of the suite's.")
@@ -54,6 +57,7 @@ def run(
     seeds: Seeds = None,
     jobs: Jobs = "auto",
     device: Device = "auto",
+    processes_per_cell: Processes = 1,
 ) -> None:
     """Train what is missing, audit all predictions, write the report."""
     from bench import run as stages
@@ -62,6 +66,7 @@ def run(
     path = suites.find(suite)
     chosen = stages.with_seeds(suites.read(path), seeds)
     stages.check_names(chosen)
+    stages.check_processes(chosen, processes_per_cell)
     failed = stages.run(
         chosen,
         stages.Wishes(
@@ -70,6 +75,7 @@ def run(
             only=tuple(",".join(only).split(",")) if only else (),
             jobs=jobs,
             device=device,
+            processes=processes_per_cell,
             console=err,
         ),
     )

@@ -2,7 +2,7 @@
 
 import shutil
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -30,6 +30,8 @@ class Wishes:
     only: tuple[str, ...]
     jobs: str
     device: str
+    processes: int
+    """That train a cell together."""
     console: Console
 
 
@@ -42,13 +44,22 @@ def run(suite: Suite, wishes: Wishes) -> int:
                 suite, folder=wishes.file.parent, cache=wishes.runs / ".cache"
             )
         jobs = jobs_of(prepared, folder, only=wishes.only, device=wishes.device)
+        jobs = [replace(j, processes=wishes.processes if j.cell.trains else 1) for j in jobs]
         command = f"tunefair run {wishes.file.stem} --seeds {len(suite.seeds)}"
         collect.write_facts(folder, facts_of(prepared, wishes.file.read_text(), command))
-        slots = Slots.initial(wishes.device, wishes.jobs)
+        slots = Slots.initial(wishes.device, wishes.jobs, wishes.processes)
         failed = train_missing(jobs, folder, slots=slots, console=wishes.console)
         with wishes.console.status("predicting the yardsticks"):
             predict_yardsticks(prepared, folder)
     return failed
+
+
+def check_processes(suite: Suite, processes: int) -> None:
+    """Refuse more processes a cell than a batch has examples."""
+    if processes > suite.training.batch_size:
+        raise BadInputError(
+            f"--processes-per-cell {processes}: a batch has {suite.training.batch_size} examples"
+        )
 
 
 def check_names(suite: Suite) -> None:

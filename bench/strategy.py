@@ -28,7 +28,9 @@ class Output(NamedTuple):
 class Objective(nn.Module):
     """Mean cross-entropy, and the base of every other objective.
 
-    Its parameters are trained with the model's; its buffers are its state.
+    Its parameters are trained with the model's; its buffers are its state. A batch comes in parts
+    where memory is short or several processes train together: examples meet within a part only,
+    and of several processes the first one's buffers count.
     """
 
     learning_rate_factor: float = 1.0

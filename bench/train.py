@@ -1,6 +1,7 @@
 """Train: one cell becomes predictions, a ledger and a learning curve."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -16,6 +17,7 @@ from bench.budget import Cost, Meter
 from bench.plan import Cell
 from bench.schema import CellFailedError, Ledger, Outcome, Predictions, Split, Task
 from bench.strategy import Batch
+from bench.suite import Budget
 from bench.training import device as devices
 from bench.training import flops
 from bench.training.batches import BatchSampler, TrainingRows, drawn
@@ -24,6 +26,7 @@ from bench.training.device import Machine
 from bench.training.loop import Learner, Recipe, fit
 from bench.training.pace import Pace, Progress
 from bench.training.predict import predict
+from bench.training.ranks import ALONE, Ranks, SharedMeter
 from bench.training.selection import Kept, Selection
 from bench.training.tokens import ORIGINAL, Tokens
 
@@ -49,6 +52,7 @@ def train(  # noqa: PLR0913 - the one entry: what, from what, where, and who is 
     progress: Progress,
     model_folder: Path | None = None,
     checkpoints: Path | None = None,
+    ranks: Ranks = ALONE,
 ) -> Outcome:
     """Train one cell, then predict validation, test and every view of test, and revise that.
 
@@ -59,7 +63,9 @@ def train(  # noqa: PLR0913 - the one entry: what, from what, where, and who is 
     device : "auto", "cpu", "cuda" or "cuda:N"
     progress : called now and then with the fraction of the budget spent and a few words
     model_folder : where the trained weights are kept (safetensors); None: nowhere
-    checkpoints : where the state of training is kept from time to time, and looked for first
+    checkpoints : where the state of training is kept from time to time, and looked for first;
+        nowhere where several processes train together
+    ranks : the processes that train this cell together, of which this is the first
 
     Raises
     ------
@@ -71,14 +77,14 @@ def train(  # noqa: PLR0913 - the one entry: what, from what, where, and who is 
     compose.check(cell.strategy(), task, cell.attribute, where=cell.use)
     if first is not None and not cell.trains:
         return second_stage.revised(cell, first)
-    machine = devices.choose(device, cell.training.precision)
+    machine = replace(devices.choose(device, cell.training.precision), ranks=ranks)
     start = _start(cell, task, tokens, machine) if cell.start else None
     energy = devices.energy_joules(machine)
     trained = learn(cell, task, tokens, machine, progress, first=first, checkpoints=checkpoints)
     if energy is not None:
         energy = (devices.energy_joules(machine) or energy) - energy
-    if trained.resumed:
-        energy = None  # what the interrupted part drew is not known
+    if trained.resumed or ranks.size > 1:
+        energy = None  # what the interrupted part, or another device, drew is not known
     if model_folder is not None:
         models.save(trained.learner.classifier.model, cell.model, model_folder)
     answers = predicted(cell, task, tokens, trained.learner)
@@ -93,6 +99,14 @@ def train(  # noqa: PLR0913 - the one entry: what, from what, where, and who is 
     )
     outcome = second_stage.charged(cell, first, outcome) if first else outcome
     return second_stage.revised(cell, outcome)
+
+
+def assist(
+    cell: Cell, data: tuple[Task, Tokens], ranks: Ranks, *, first: Outcome | None, device: str
+) -> None:
+    """Train a cell together with the process that predicts it; parameters as of `train`."""
+    machine = devices.choose(ranks.device(device), cell.training.precision)
+    learn(cell, *data, replace(machine, ranks=ranks), lambda *_: None, first=first)
 
 
 def _start(cell: Cell, task: Task, tokens: Tokens, machine: Machine) -> Predictions:
@@ -138,22 +152,26 @@ def learn(  # noqa: PLR0913 - what, from what, where, and who is told
     budget = second_stage.budget_left(cell, first)
     data = task, tokens, training_split(task, cell.attribute, first)
     tried, said = [], ""
-    resume = Checkpoints(checkpoints, cell, machine)
+    resume = Checkpoints(checkpoints if machine.ranks.size == 1 else None, cell, machine)
     for parts in _powers_of_two(cell.training.batch_size, first=resume.parts):
         resume.parts = parts
-        tried.append(_rows_at_a_time(cell, parts))
+        tried.append(_rows_at_a_time(cell, parts * machine.ranks.size))
         try:
             learner = build(cell, task, tokens.pad, machine)
             cost = step_cost(learner, tokens.pad)
-            pace = Pace(Meter(budget), cost, cell.training.warmup, progress)
+            pace = Pace(_meter(budget, machine.ranks), cost, cell.training.warmup, progress)
             return _fit(learner, pace, cell, data, resume)
         except Exception as error:
-            if not memory.ran_out(error):
+            if machine.ranks.size > 1 or not memory.ran_out(error):
                 raise
             said = memory.line(error)
         resume.forget()
     sizes = ", ".join(map(str, tried))
     raise CellFailedError(f"{memory.REASON}: {sizes} rows at a time on {machine.device}: {said}")
+
+
+def _meter(budget: Budget, ranks: Ranks) -> Meter:
+    return Meter(budget) if ranks.size == 1 else SharedMeter(budget, ranks=ranks)
 
 
 def _rows_at_a_time(cell: Cell, parts: int) -> int:
@@ -203,7 +221,7 @@ def _fit(
     rate = cell.strategy().learning_rate or cell.training.learning_rate
     recipe = Recipe(training=cell.training, peak_rate=rate, seed=cell.seed, parts=resume.parts)
     selection = None
-    if cell.training.selection != "last":
+    if cell.training.selection != "last" and learner.machine.ranks.rank == 0:
         answers = partial(_validation, learner, cell, data[:2])
         selection = Selection(learner, pace, cell.training, cell.attribute, answers)
     resume.follow(learner, pace, selection)
@@ -212,7 +230,7 @@ def _fit(
         learner=learner,
         pace=pace,
         seconds=pace.meter.seconds,
-        rows_at_a_time=_rows_at_a_time(cell, resume.parts),
+        rows_at_a_time=_rows_at_a_time(cell, resume.parts * learner.machine.ranks.size),
         kept=selection.settle() if selection else Kept(1.0, ""),
         resumed=resume.steps > 0,
     )
@@ -240,6 +258,7 @@ def _batches(
         parts=resume.parts,
         seed=cell.seed,
         skip=resume.steps,
+        ranks=learner.machine.ranks,
     )
     return DataLoader(
         TrainingRows(view, entries, split, tokens.pad),

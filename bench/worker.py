@@ -8,10 +8,15 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from bench import files, memory, provenance, store
 from bench.plan import Cell
-from bench.schema import BadInputError, CellFailedError
+from bench.schema import BadInputError, CellFailedError, Outcome, Task
+
+if TYPE_CHECKING:
+    from bench.training.ranks import Ranks
+    from bench.training.tokens import Tokens
 
 REFUSED = 2
 """Exit code of a worker whose input a person must mend."""
@@ -32,6 +37,10 @@ class Job:
     """Destination of the job that this one starts from."""
     device: str = "auto"
     threads: int = 1
+    processes: int = 1
+    """That train the cell together, each on its part of every batch."""
+    meeting: Path | None = None
+    """A new file over which they find each other."""
 
     @property
     def checkpoints(self) -> Path:
@@ -80,17 +89,50 @@ def _reason(error: Exception, job: Job) -> str:
     return f"{type(error).__name__}: {line}"
 
 
-def execute(job: Job, progress: Callable[[float, str], None]) -> None:
-    """Train one cell and seal its folder; only here are torch and transformers needed."""
+def assist(job: Job, rank: int) -> None:
+    """Entry of the other processes of a cell; the first one says what went wrong."""
+    os.environ["OMP_NUM_THREADS"] = str(job.threads)
+    try:
+        task, tokens, first = _inputs(job)
+        from bench import train
+
+        train.assist(job.cell, (task, tokens), _ranks(job, rank), first=first, device=job.device)
+    except KeyboardInterrupt:
+        sys.exit(1)
+    except Exception:
+        if os.environ.get("TUNEFAIR_TRACEBACK"):
+            raise
+        sys.exit(1)
+
+
+def _ranks(job: Job, rank: int) -> "Ranks":
+    """Return which process of the cell this one is, after meeting the others."""
+    from bench.training.ranks import ALONE, Ranks, join
+
+    if job.meeting is None:
+        return ALONE
+    ranks = Ranks(rank, job.processes)
+    join(job.meeting, ranks, cuda=job.device.startswith("cuda"))
+    return ranks
+
+
+def _inputs(job: Job) -> "tuple[Task, Tokens, Outcome | None]":
+    """Return the task, its tokens, and what the job left behind that this one starts from."""
     import torch
 
-    from bench.train import train
     from bench.training.tokens import Tokens
 
     torch.set_num_threads(job.threads)
-    task = store.read_task(job.task_file)
-    tokens = Tokens.open(job.tokens_folder)
     first = store.read_outcome(job.after) if job.after else None
+    return store.read_task(job.task_file), Tokens.open(job.tokens_folder), first
+
+
+def execute(job: Job, progress: Callable[[float, str], None]) -> None:
+    """Train one cell and seal its folder; only here are torch and transformers needed."""
+    from bench.train import train
+
+    task, tokens, first = _inputs(job)
+    ranks = _ranks(job, 0)
 
     def fill(folder: Path) -> None:
         model_folder = folder / "model" if job.cell.keep_model else None
@@ -103,6 +145,7 @@ def execute(job: Job, progress: Callable[[float, str], None]) -> None:
             progress=progress,
             model_folder=model_folder,
             checkpoints=job.checkpoints,
+            ranks=ranks,
         )
         store.write_outcome(folder, outcome)
         files.write(folder / "cell.json", files.to_json(job.cell.definition))

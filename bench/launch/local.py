@@ -2,12 +2,15 @@
 
 import multiprocessing
 import os
+import shutil
 import signal
+import tempfile
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
+from pathlib import Path
 
 from bench import memory, worker
 from bench.launch.queue import Queue
@@ -23,11 +26,26 @@ class Running:
     job: Job
     process: BaseProcess
     pipe: Connection
+    others: tuple[BaseProcess, ...] = ()
+    """That train the same cell with it."""
     fraction: float = 0.0
     words: str = "starting"
     reason: str = ""
     kernel_kills: int = field(default_factory=memory.kernel_kills)
     """When it started, of the whole machine."""
+
+    @property
+    def abandoned(self) -> bool:
+        """Whether another process of its cell was killed, so that it waits in vain."""
+        return any((other.exitcode or 0) < 0 for other in self.others)
+
+    def stop(self) -> None:
+        """End all processes of the cell."""
+        for process in (self.process, *self.others):
+            process.terminate()
+            process.join()
+        if self.job.meeting is not None:
+            shutil.rmtree(self.job.meeting.parent, ignore_errors=True)
 
 
 @dataclass
@@ -68,7 +86,7 @@ class Launcher:
                 self._listen(queue)
         finally:
             for one in self._running:
-                one.process.terminate()
+                one.stop()
 
     def _free(self) -> list[str]:
         """Return the devices of the slots that no cell occupies."""
@@ -80,16 +98,27 @@ class Launcher:
 
     def _start(self, job: Job, context: multiprocessing.context.BaseContext) -> None:
         ours, theirs = context.Pipe(duplex=False)
+        others: list[BaseProcess] = []
+        if job.processes > 1:
+            job = replace(job, meeting=Path(tempfile.mkdtemp(prefix="tunefair-")) / "meeting")
+            ranks = range(1, job.processes)
+            others = [
+                context.Process(target=worker.assist, args=(job, rank), daemon=True)  # type: ignore[attr-defined]
+                for rank in ranks
+            ]
         process = context.Process(target=self.work, args=(job, theirs), daemon=True)  # type: ignore[attr-defined]
-        process.start()
+        for each in (process, *others):
+            each.start()
         theirs.close()
-        self._running.append(Running(job=job, process=process, pipe=ours))
+        self._running.append(Running(job=job, process=process, pipe=ours, others=tuple(others)))
 
     def _listen(self, queue: Queue) -> None:
         ready = wait([o for r in self._running for o in (r.pipe, r.process.sentinel)], timeout=1)
         for one in list(self._running):
             if one.pipe in ready:
                 _read(one)
+            if one.abandoned:
+                one.process.terminate()
             if one.process.sentinel in ready:
                 self._end(one, queue)
         self.watch(self._running)
@@ -97,6 +126,7 @@ class Launcher:
     def _end(self, one: Running, queue: Queue) -> None:
         one.process.join()
         _read(one)
+        one.stop()
         one.pipe.close()
         self._running.remove(one)
         if one.process.exitcode == worker.REFUSED and not self._ended:
@@ -125,6 +155,8 @@ def _verdict(one: Running) -> str:
         return ""
     if code == -signal.SIGKILL and memory.kernel_kills() > one.kernel_kills:
         return f"{memory.REASON}: killed by the kernel at {one.fraction:.0%} of its budget"
+    if one.abandoned and code != 1:
+        return f"another of its processes was killed at {one.fraction:.0%} of its budget"
     if code is not None and code < 0:
         return f"killed by signal {-code} at {one.fraction:.0%} of its budget"
     return one.reason or f"ended with exit code {code}"

@@ -21,22 +21,33 @@ class Slots:
     grow: bool = False
 
     @classmethod
-    def initial(cls, device: str, jobs: str) -> "Slots":
+    def initial(cls, device: str, jobs: str, processes: int = 1) -> "Slots":
         """Return a single-threaded cell a core, or one an accelerator, or as many as `jobs` says.
+
+        A cell of several processes takes as many cores, or accelerators that follow one another;
+        its slot is called by the first.
 
         Raises
         ------
         BadInputError
-            `jobs` is neither `auto` nor a number from 1, or there is no such device.
+            `jobs` is neither `auto` nor a number from 1, there is no such device, or there are
+            fewer accelerators than processes.
         """
         if jobs != "auto" and (not jobs.isdigit() or int(jobs) < 1):
             raise BadInputError(f"--jobs {jobs}: give a number from 1, or auto")
         devices = _devices(device)
+        if devices != ["cpu"]:
+            if len(devices) < processes:
+                raise BadInputError(
+                    f"--processes-per-cell {processes}: each needs an accelerator of its own, "
+                    f"--device {device} gives {len(devices)}"
+                )
+            devices = devices[: len(devices) - len(devices) % processes : processes]
         if jobs != "auto":
             return cls([devices[i % len(devices)] for i in range(int(jobs))])
         if devices == ["cpu"]:
-            return cls(["cpu"] * len(os.sched_getaffinity(0)))
-        return cls(devices, grow=True)
+            return cls(["cpu"] * max(1, len(os.sched_getaffinity(0)) // processes))
+        return cls(devices, grow=processes == 1)
 
     def learn(self, device: str, peak_bytes: int) -> None:
         """Make room for as many cells as fit an accelerator beside one that took `peak_bytes`."""

@@ -10,6 +10,7 @@ from torch import Tensor
 from torch.utils.data import Dataset, Sampler
 
 from bench.schema import Array, Split
+from bench.training.ranks import ALONE, Ranks
 from bench.training.tokens import ORIGINAL, Encoded, gathered
 
 _BUCKET = 50  # batches sorted by length at a time: 2 % of padding, and still nearly random
@@ -76,7 +77,8 @@ def _with_odds(view: Encoded, train: Array, odds: Array) -> tuple[Array, Array, 
 class BatchSampler(Sampler[list[int]]):
     """The batches of one cell; each may be cut into `parts` that follow one another.
 
-    The first `skip` batches were seen before the cell was interrupted.
+    The first `skip` batches were seen before the cell was interrupted. Of processes that train
+    together, each takes its share of every part.
     """
 
     def __init__(  # noqa: PLR0913 - what, how large, and where to begin
@@ -88,9 +90,10 @@ class BatchSampler(Sampler[list[int]]):
         parts: int,
         seed: int,
         skip: int = 0,
+        ranks: Ranks = ALONE,
     ) -> None:
         self.length, self.weights, self.seed, self.skip = length, weights, seed, skip
-        self.batch_size, self.parts = size, parts
+        self.batch_size, self.parts, self.ranks = size, parts, ranks
         self.drop_last = True  # read by accelerate; there is no last batch
 
     def __iter__(self) -> Iterator[list[int]]:
@@ -99,7 +102,8 @@ class BatchSampler(Sampler[list[int]]):
         rows = stream(len(self.length), self.weights, rng)
         batches = bucketed(rows, self.length, self.batch_size, rng)
         for batch in islice(batches, self.skip, None):
-            for part in np.array_split(batch, self.parts):
+            pieces = np.array_split(batch, self.parts * self.ranks.size)
+            for part in pieces[self.ranks.rank :: self.ranks.size]:
                 yield part.tolist()
 
 

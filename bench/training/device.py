@@ -9,6 +9,7 @@ from typing import Literal
 import torch
 
 from bench.schema import BadInputError
+from bench.training.ranks import ALONE, Ranks
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -19,6 +20,8 @@ class Machine:
     bf16: bool
     """Autocast to bf16; the weights stay fp32."""
     attention: Literal["eager", "sdpa"]
+    ranks: Ranks = ALONE
+    """The processes that train together, each on a device of its own."""
 
     @property
     def is_cuda(self) -> bool:
@@ -42,7 +45,8 @@ class Machine:
     def facts(self) -> dict[str, str]:
         """Return what can change the last digit."""
         name = torch.cuda.get_device_name(self.device) if self.is_cuda else _cpu_name()
-        return {
+        shared = {"processes": str(self.ranks.size)} if self.ranks.size > 1 else {}
+        return shared | {
             "device": str(self.device),
             "name": name,
             "precision": "bf16 autocast, fp32 weights" if self.bf16 else "fp32",

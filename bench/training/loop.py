@@ -73,6 +73,8 @@ def fit(
         loop = _Loop(learner, batches, pace, recipe, scratch)
         for watcher in watchers:
             loop.add_callback(watcher)
+        if rank := learner.machine.ranks.rank:
+            torch.manual_seed(recipe.seed + 2**32 * rank)  # no two processes drop out alike
         loop.train()
 
 
@@ -93,6 +95,7 @@ def _arguments(machine: Machine, recipe: Recipe, scratch: str) -> TrainingArgume
         save_strategy="no",
         logging_nan_inf_filter=False,  # it reads the loss at every step; the curve does so rarely
         remove_unused_columns=False,
+        ddp_find_unused_parameters=False,  # a strategy freezes what it does not train
     )
     if machine.is_cuda:
         _one_device(arguments, machine.device)
@@ -118,7 +121,9 @@ class _Loop(Trainer):
         self.learner, self.batches, self.pace, self.recipe = learner, batches, pace, recipe
 
     def get_train_dataloader(self) -> DataLoader[Any]:
-        """Feed our own batches; accelerate would hand each process its own."""
+        """Feed our own batches; accelerate would hand each process other ones."""
+        if self.learner.machine.ranks.size > 1:
+            return self.batches
         prepared: DataLoader[Any] = self.accelerator.prepare(self.batches)
         return prepared
 
@@ -146,7 +151,8 @@ class _Loop(Trainer):
         return self.recipe.peak_rate * factor
 
     def _get_num_items_in_batch(self, batch_samples: Sequence[Any], device: torch.device) -> int:
-        return sum(len(part["label"]) for part in batch_samples)
+        size: int = getattr(self.batches.batch_sampler, "batch_size")  # noqa: B009 - of all processes
+        return size
 
     def compute_loss(
         self,
@@ -160,7 +166,7 @@ class _Loop(Trainer):
         loss: Tensor = model(inputs["inputs"], batch)
         loss = loss * (len(batch.label) / (num_items_in_batch or len(batch.label)))
         self.pace.charge(inputs, loss)
-        return loss
+        return loss * self.learner.machine.ranks.size  # gradients are averaged over processes
 
     def _clip_grad_norm(self, model: nn.Module) -> Tensor:
         """Clip classifier and objective apart: an adversary must not scale the classifier."""

@@ -110,7 +110,7 @@ class Pace(TrainerCallback):
     def _add_point(self, fraction: float) -> None:
         """Read the loss, which waits for an accelerator: a few times a cell, not every step."""
         since = self.curve[-1].step if self.curve else 0
-        loss = float(self._loss) / (self.meter.steps - since)
+        loss = self.meter.total(float(self._loss)) / (self.meter.steps - since)
         if not torch.isfinite(torch.tensor(loss)):
             raise DivergedError(
                 f"diverged at {fraction:.0%} of its budget: the loss became {loss} by step "
