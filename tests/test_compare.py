@@ -129,6 +129,20 @@ class TestDifference:
         ]
         assert np.mean(hits) == pytest.approx(0.8, abs=0.03)
 
+    def test_the_typical_detectable_effect_of_three_seeds_is_found(self):
+        """Though their standard error is more often too small than too large."""
+        rng = np.random.default_rng(0)
+
+        def made(effect):
+            shared = 0.01 * rng.normal()
+            theta = 0.5 + effect + shared + 0.01 * rng.normal(size=3)
+            return difference(
+                side(theta, draws(theta.mean(), 0.01)), side([0.5] * 3), metric(), matched=True
+            )
+
+        effect = np.median([made(0).detectable() for _ in range(1000)])
+        assert 0.7 <= np.mean([made(effect).p_value < 0.05 for _ in range(1000)]) <= 0.9
+
     def test_undefined_stays_undefined(self):
         lost = Side(np.array([np.nan]), np.full(2000, np.nan), (0,), "mean", 0, "no positives")
         found = {

@@ -3,7 +3,7 @@
 from typing import NamedTuple
 
 import numpy as np
-from scipy.special import stdtr, stdtrit
+from scipy.special import chdtri, stdtr, stdtrit
 
 from bench.schema import Array
 from bench.statistics.estimates import Estimate
@@ -23,6 +23,10 @@ class Spread(NamedTuple):
     def quantile(self, probability: float) -> float:
         """Return the quantile of the t distribution."""
         return float(stdtrit(self.df, probability))
+
+    def at_most(self, sure: float) -> float:
+        """Return the upper confidence limit of the total: a sum of squares over its df."""
+        return self.total * float(np.sqrt(self.df / chdtri(self.df, sure)))
 
     def tail(self, distance: float) -> float:
         """Return the probability beyond `distance` from 0 on one side."""
