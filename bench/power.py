@@ -17,18 +17,17 @@ from bench import baseline
 from bench.gate import rules_for
 from bench.gating import rules
 from bench.gating.detection import WANTED, chance, smallest
-from bench.gating.losses import Noise, expected_shrinkage, least_variance, trained
+from bench.gating.outlook import Outlook, outlook
 from bench.gating.paired import Pair, Study
 from bench.gating.rules import Place
 from bench.gating.snapshot import Snapshot, of_run
 from bench.schema import Array, BadInputError
-from bench.statistics.estimates import Estimate
 from bench.suite import GateRule
 
 SHOWN = (0.5, 0.8, 0.95)
-FINE, STEP = 161, 8
-"""Losses that are tried, and which of them a curve keeps."""
-_SHARES = (np.arange(15) + 0.5) / 15
+TRIED, FINE = 21, 401
+"""Losses whose chance is worked out, and those between them."""
+_SHARES = (np.arange(9) + 0.5) / 9
 
 
 class Power(NamedTuple):
@@ -87,34 +86,49 @@ def power(snapshot: Snapshot, chosen: Sequence[GateRule]) -> list[Power]:
     found = list(_judged(snapshot, chosen))
     if not found:
         raise BadInputError("no rule with max_loss is about anything measured here: no power")
-    return [_power(rule, strategy, estimate, len(found)) for rule, strategy, estimate in found]
+    return [_power(rule, strategy, future, len(found)) for rule, strategy, future in found]
 
 
 def _judged(
     snapshot: Snapshot, chosen: Sequence[GateRule]
-) -> Iterator[tuple[GateRule, str, Estimate]]:
+) -> Iterator[tuple[GateRule, str, Outlook]]:
     study = Study(Pair(run=snapshot, baseline=None), chosen)
     for rule in (r for r in chosen if r.max_loss is not None):
         for place in rules.places(rule, study.places):
             for strategy in rule.strategies or snapshot.judged:
                 estimate = study.estimate(strategy, place)
                 if estimate is not None and np.isfinite(estimate.theta).all():
-                    yield rule, strategy, estimate
+                    yield rule, strategy, of_number(study, strategy, place)
 
 
-def _power(rule: GateRule, strategy: str, estimate: Estimate, family: int) -> Power:
-    noise, tolerance = noise_of_runs(estimate), rule.max_loss or 0.0
+def of_number(study: Study, strategy: str, place: Place) -> Outlook:
+    """Return the outlook on one number that is measured and defined."""
+    like = [p for p in study.places if p._replace(group=place.group) == place]
+    found = {p: study.estimate(strategy, p) for p in like if p.group not in {"", rules.GAP}}
+    alike = [e for e in found.values() if e is not None and np.isfinite(e.theta).all()]
+    estimate = study.estimate(strategy, place)
+    if estimate is None:
+        raise KeyError(place)
+    return outlook(estimate, rules.declared()[place.metric][1], alike if place in found else [])
+
+
+def _power(rule: GateRule, strategy: str, future: Outlook, family: int) -> Power:
+    estimate, tolerance = future.whole.estimate, rule.max_loss or 0.0
     level = (1 - rule.confidence) / family
-    hidden = expected_shrinkage(estimate, rules.declared()[rule.metric][1])
-    losses = np.linspace(0, 4 * smallest(noise, tolerance, level, SHOWN[-1]) + hidden, FINE)
-    chances = claimed(noise, losses - hidden, tolerance, level)
-    least = [float(losses[np.searchsorted(chances, c).clip(max=FINE - 1)]) for c in SHOWN]
+    most = future.hidden + 2 * smallest(future.noise(tolerance), tolerance, level, SHOWN[-1])
+    losses = np.linspace(0, most, TRIED)
+    chances = claimed(future, losses, tolerance, level)
+    while chances[-1] < SHOWN[-1]:
+        losses = 2 * losses
+        chances = claimed(future, losses, tolerance, level)
+    fine = np.linspace(0, losses[-1], FINE)
+    least = fine[np.searchsorted(np.interp(fine, losses, chances), SHOWN)].tolist()
     return Power(
         strategy=strategy,
         place=Place(*estimate.key),
         max_loss=tolerance,
         detectable_loss=least[SHOWN.index(WANTED)],
-        curve=tuple(zip(losses[::STEP].tolist(), chances[::STEP].tolist(), strict=True)),
+        curve=tuple(zip(losses.tolist(), chances.tolist(), strict=True)),
         n=estimate.n,
         seeds=len(estimate.theta),
         losses=tuple(least),
@@ -122,30 +136,20 @@ def _power(rule: GateRule, strategy: str, estimate: Estimate, family: int) -> Po
     )
 
 
-def claimed(noise: Noise, losses: Array, tolerance: float, level: float) -> Array:
-    """Return the chance of each loss, as it would be on average over baselines.
+def claimed(future: Outlook, losses: Array, tolerance: float, level: float) -> Array:
+    """Return the chance of each loss (increasing), as it would be on average over baselines.
 
     Few seeds know their variance badly, and the chance is no linear function of it: its bootstrap
     bias, over the χ² of the variance, is taken off.
     """
-    seeds = noise.sides[0]
-    plain = chance(noise, losses, tolerance, level)
-    if seeds.variance == 0:
-        return plain
-    factors = chdtri(seeds.df, 1 - _SHARES) / seeds.df
-    drawn = [
-        chance(noise._replace(sides=(side, side)), losses, tolerance, level)
-        for side in (seeds._replace(variance=seeds.variance * f) for f in factors)
-    ]
-    corrected = (2 * plain - np.mean(drawn, axis=0)).clip(0, 1)
+
+    def of_factor(factor: float) -> Array:
+        seen = losses - future.hidden
+        noises = [future.noise(float(loss), factor) for loss in losses]
+        pairs = zip(noises, seen, strict=True)
+        return np.array([float(chance(n, s, tolerance, level)) for n, s in pairs])
+
+    factors = chdtri(future.df, 1 - _SHARES)
+    drawn = [of_factor(f) for f in factors / factors.mean()]
+    corrected = (2 * of_factor(1.0) - np.mean(drawn, axis=0)).clip(0, 1)
     return np.asarray(np.maximum.accumulate(corrected))
-
-
-def noise_of_runs(estimate: Estimate) -> Noise:
-    """Return what the difference of two runs like this one would vary by."""
-    side = trained(estimate)
-    drawn = estimate.values[:, 1:].mean(axis=0)
-    examples = 2 * side.sampled / side.number
-    if side.number == 1 and len(drawn) > 1:
-        examples = 2 * float(drawn.var(ddof=1))
-    return Noise(max(examples, least_variance(estimate)), (side, side))

@@ -11,7 +11,7 @@ import numpy as np
 
 from bench.compare import holm
 from bench.gating.detection import smallest
-from bench.gating.losses import ON_AVERAGE, Loss, loss, more_examples, more_seeds
+from bench.gating.losses import HIDDEN, Loss, loss, more_examples, more_seeds
 from bench.gating.rules import Place
 from bench.gating.verdicts import GRAVITY, Outcome, Verdict
 from bench.schema import Metric
@@ -122,7 +122,7 @@ def _measured(verdict: Verdict, found: Loss, p_adjusted: float, level: float) ->
         loss=found.size,
         p_adjusted=p_adjusted,
         detectable_loss=smallest(found.noise, verdict.max_loss or 0.0, level)
-        + found.shrinkage * ON_AVERAGE.get(paired.family, 1.0),
+        + HIDDEN * found.shrinkage,
         n=paired.n,
     )
 
