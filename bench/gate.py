@@ -15,6 +15,9 @@ from bench.gating.verdicts import RAN, Judgement, Verdict
 from bench.schema import BadInputError, LeftOut
 from bench.suite import GateRule
 
+ENOUGH = 5
+"""Training seeds a side, below which most gates leave some loss undecided (docs/gate.md)."""
+
 
 def of_run(folder: Path, baseline: Path, rule_file: Path | None) -> Judgement:
     """Judge a run's folder against a baseline's, by the rules of a file or of the run's suite."""
@@ -60,9 +63,23 @@ def gate(
     why = "" if baseline is None else difference_of_tests(run, baseline)
     pair = Pair(run=run, baseline=baseline, not_comparable=why)
     checks, verdicts, notes = _checks(pair, chosen) if run.evidence else ([], [], [])
+    judged = judge(checks)
     return Judgement(
-        verdicts=(*_ran(pair), *judge(checks), *verdicts), rules=tuple(chosen), notes=tuple(notes)
+        verdicts=(*_ran(pair), *judged, *verdicts),
+        rules=tuple(chosen),
+        notes=(*notes, *_want_of_seeds(judged)),
     )
+
+
+def _want_of_seeds(judged: Sequence[Verdict]) -> Iterator[str]:
+    """Yield a note where too few seeds are why losses stay undecided."""
+    undecided = [v for v in judged if v.outcome == "inconclusive" and v.loss is not None]
+    more = sorted(v.more_seeds for v in undecided if v.more_seeds and v.seeds < ENOUGH)
+    if more:
+        yield (
+            f"{len(more)} of {len(undecided)} undecided losses want seeds: {more[len(more) // 2]} "
+            f"more a side would decide half of them; {ENOUGH} seeds a side are a good start"
+        )
 
 
 def _ran(pair: Pair) -> Iterator[Verdict]:

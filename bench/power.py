@@ -25,9 +25,9 @@ from bench.schema import Array, BadInputError
 from bench.suite import GateRule
 
 SHOWN = (0.5, 0.8, 0.95)
-TRIED, FINE = 21, 401
+TRIED, FINE = 15, 401
 """Losses whose chance is worked out, and those between them."""
-_SHARES = (np.arange(9) + 0.5) / 9
+_SHARES = (np.arange(7) + 0.5) / 7
 
 
 class Power(NamedTuple):
@@ -144,9 +144,8 @@ def claimed(future: Outlook, losses: Array, tolerance: float, level: float) -> A
     """
 
     def of_factor(factor: float) -> Array:
-        seen = losses - future.hidden
         noises = [future.noise(float(loss), factor) for loss in losses]
-        pairs = zip(noises, seen, strict=True)
+        pairs = zip(noises, losses - future.hidden, strict=True)
         return np.array([float(chance(n, s, tolerance, level)) for n, s in pairs])
 
     factors = chdtri(future.df, 1 - _SHARES)

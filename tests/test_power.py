@@ -1,6 +1,7 @@
 """Power: what the gate says that it would catch."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -8,15 +9,18 @@ from typer.testing import CliRunner
 
 from bench.cli import app
 from bench.gating.detection import chance, smallest
-from bench.gating.losses import Noise, Seeds
+from bench.gating.losses import Noise, Seeds, trained
+from bench.gating.outlook import outlook
 from bench.gating.rules import DEFAULTS
 from bench.gating.snapshot import of_evidence
 from bench.power import power
-from bench.schema import AuditSettings, BadInputError
+from bench.schema import AuditSettings, BadInputError, Metric
+from bench.statistics.estimates import Estimate
 from bench.statistics.spread import spread
 from bench.suite import GateRule
 from tests import _models as models
 from tests import _runs
+from tests.performance.gate_errors import Plant, study, true_loss
 
 NOISE = Noise(2e-5, (Seeds(5e-5, 3, 2, 3e-5), Seeds(5e-5, 3, 2, 3e-5)))
 
@@ -66,13 +70,80 @@ class TestDetection:
         assert caught / 4000 == pytest.approx(claimed, abs=0.05)
 
 
+def estimate(rate: float, n: int, group: str, seed: int = 0, seeds: int = 5) -> Estimate:
+    """Return a rate of a group whose seeds differ by the examples and by a shift."""
+    rng = np.random.default_rng(seed)
+    theta = rate + np.sqrt(3 * rate * (1 - rate) / n) * rng.standard_normal((seeds, 1))
+    draws = theta + np.sqrt(rate * (1 - rate) / n / 2) * rng.standard_normal((seeds, 400))
+    values = np.hstack([theta, draws])
+    return Estimate(metric="rate", group=group, values=values, n=n, family="rate")
+
+
+class TestOutlook:
+    METRIC = Metric(better="higher", low=0, high=1, reference="", definition="")
+
+    def test_a_rate_that_comes_nearer_to_a_half_varies_more(self):
+        future = outlook(estimate(0.85, 300, "a"), self.METRIC, [])
+        runs = [future.noise(loss).sides[0].variance for loss in (0.0, 0.1, 0.3)]
+        assert runs[0] < runs[1] < runs[2]
+        assert future.noise(0.0).sides[0] == future.noise(0.0).sides[1]
+        assert future.noise(0.3).sides[1] == future.noise(0.0).sides[1]
+
+    def test_without_a_loss_and_alone_the_variance_is_what_the_seeds_show(self):
+        one = estimate(0.7, 300, "a")
+        run, baseline = outlook(one, self.METRIC, []).noise(0.0).sides
+        assert run.variance == pytest.approx(one.theta.var(ddof=1))
+        assert baseline.variance == run.variance
+
+    def test_what_seeds_do_is_pooled_over_groups(self):
+        groups = [estimate(0.7, 300, str(i), seed=i) for i in range(40)]
+        future = outlook(groups[0], self.METRIC, groups)
+        assert future.df == 160
+        shifts = np.mean([trained(g).variance - trained(g).sampled for g in groups])
+        seen = future.noise(0.0).sides[1]
+        assert seen.variance - seen.sampled == pytest.approx(shifts, rel=0.2)
+
+    def test_a_gap_that_grew_is_that_of_the_widest_pair(self):
+        rates = (0.9, 0.6, 0.75)
+        parts = tuple(estimate(p, 300, str(p), seed=i) for i, p in enumerate(rates))
+        stacked = np.array([p.values for p in parts])
+        gap = Estimate(
+            metric="gap", group="gap", values=np.ptp(stacked, axis=0), n=900, family="gap",
+            parts=(parts,),
+        )  # fmt: skip
+        future = outlook(gap, replace(self.METRIC, better="lower"), [])
+        assert [(p.estimate.group, p.direction) for p in future.leading] == [
+            ("0.9", 1),
+            ("0.6", -1),
+        ]
+        assert future.df == 12
+        assert future.noise(0.1).sides[0].variance > 0
+        assert future.noise(0.1).centring > 1
+
+    def test_of_an_error_nothing_is_taken_to_cancel(self):
+        one = replace(estimate(0.1, 300, ""), family="error")
+        future = outlook(one, replace(self.METRIC, better="lower"), [])
+        drawn = one.values[:, 1:].mean(axis=0)
+        assert future.leading == ()
+        assert future.noise(0.1).examples == pytest.approx(2 * drawn.var(ddof=1))
+
+    def test_claims_come_true(self):
+        """A small version of tests/performance/gate_errors.py, whose table is in docs/gate.md."""
+        quality = models.worse(signal=0.6847412)
+        planted = Plant("accuracy", "accuracy", "", quality, true_loss("accuracy", quality))
+        rng = np.random.default_rng(5)
+        found = np.array([study([planted], 2000, 5, rng)[0] for _ in range(40)], dtype=float)
+        caught, _, _, claimed = found.mean(axis=0)
+        assert caught == pytest.approx(claimed, abs=0.25), "three standard errors of 40 studies"
+
+
 class TestPower:
     def test_more_data_and_more_seeds_catch_less(self):
-        least = [
+        few, small, both = (
             np.median([p.detectable_loss for p in power(snapshot(n, seeds), DEFAULTS)])
-            for n, seeds in ((500, 3), (4000, 3), (4000, 10))
-        ]
-        assert least[0] > least[1] > least[2]
+            for n, seeds in ((4000, 3), (500, 10), (4000, 10))
+        )
+        assert min(few, small) > both
 
     def test_nothing_within_the_tolerance_is_promised(self):
         for p in power(snapshot(), DEFAULTS):

@@ -1,5 +1,7 @@
 """Detection: which losses a gate would catch, and how often."""
 
+from functools import cache
+
 import numpy as np
 from scipy.special import chdtri, ndtr, stdtrit
 
@@ -45,13 +47,19 @@ def _bar(noise: Noise, tolerance: float, level: float) -> Array:
 
 def _critical(noise: Noise, level: float) -> Array:
     """Return the loss that is significant, for quantiles of each side's χ²."""
-    first, second = (s.variance / s.number * chdtri(s.df, 1 - _SHARES) / s.df for s in noise.sides)
+    first, second = (s.variance / s.number * _factors(s.df) for s in noise.sides)
     seen = np.stack(np.meshgrid(first, second)).reshape(2, -1)
     df = np.array([s.df for s in noise.sides])[:, None]
     square = noise.examples + seen.sum(axis=0)
     doubt = (seen**2 / df).sum(axis=0) + noise.examples**2 / MANY
     df_total = np.clip(square**2 / np.maximum(doubt, 1e-300), 1, MANY)
     return np.asarray(np.sqrt(square) * stdtrit(df_total, 1 - level))
+
+
+@cache
+def _factors(df: float) -> Array:
+    """Return by what an estimated variance is off, for quantiles of its χ²."""
+    return np.asarray(chdtri(df, 1 - _SHARES) / df)
 
 
 def smallest(noise: Noise, tolerance: float, level: float, wanted: float = WANTED) -> float:

@@ -37,8 +37,12 @@ class Part(NamedTuple):
         return p * (1 - p)
 
     def shaken(self, shift: float, loss: float = 0.0) -> Seeds:
-        """Return the seeds' variance where they shift the number's log-odds by a variance."""
-        variance = self.seeds.sampled + shift * self.slope(loss) ** 2
+        """Return the seeds' variance where they shift the number's log-odds by a variance.
+
+        One that came out negative says that there is no shift: a loss makes no more of it.
+        """
+        slope = self.slope(loss if shift > 0 else 0.0)
+        variance = self.seeds.sampled + shift * slope**2
         return self.seeds._replace(variance=max(variance, 0.0))
 
 

@@ -10,10 +10,10 @@ import sys
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import product
 from typing import NamedTuple
 
 import numpy as np
+from scipy.special import ndtr
 
 from bench.facts import RunFacts
 from bench.gate import gate
@@ -24,31 +24,40 @@ from bench.gating.rules import DEFAULTS, Place
 from bench.gating.snapshot import Snapshot, of_evidence, rounded
 from bench.gating.verdicts import Verdict
 from bench.power import claimed, of_number
-from bench.schema import AuditSettings, Predictions
+from bench.schema import AuditSettings
 from bench.statistics.estimates import Estimate
 from tests import _models as models
 
 REPLICATES = 500
 SETTINGS = ((2000, 3), (2000, 5), (500, 3), (500, 5))
 GROUP = models.GROUPS.index("female")
-PLANTED = (
+QUALITIES = (
+    models.worse(signal=0.6847412),
+    models.worse(missed=(0.0, 0.2764893, 0.0, 0.0, 0.0)),
+    models.worse(sharpness=1.2285156),
+    models.worse(signal=0.6216797),
+    models.worse(missed=(0.0, 0.5269775, 0.0, 0.0, 0.0)),
+    models.worse(sharpness=1.5185547),
+)
+"""They lose once and twice what is tolerated: in accuracy, in a group's TPR, in calibration."""
+JUDGED = (
     ("accuracy", "accuracy", ""),
     ("one group's TPR", "true_positive_rate", models.GROUPS[GROUP]),
     ("calibration", "expected_calibration_error", ""),
-    ("the gap of that group", "equalized_odds_difference", "gap"),
 )
+GAP = ("the same group's TPR", "equalized_odds_difference", "gap")
 TOLERATED = {rule.metric: rule.max_loss or 0.0 for rule in DEFAULTS}
 
 
 @dataclass(frozen=True)
 class Plant:
-    """A known loss: in which number, how large, and the quality that has it."""
+    """A known loss: what is planted, in which number it is judged, and the quality that has it."""
 
     name: str
     metric: str
     group: str
-    loss: float
     quality: models.Quality
+    loss: float
 
 
 def snapshots(
@@ -85,69 +94,47 @@ def _plain_loss(verdict: Verdict) -> float:
     return (verdict.difference or 0.0) * (-1 if higher else 1)
 
 
-def true_loss(metric: str, group: str, quality: models.Quality) -> float:
-    """Return what a quality loses in the population, from a very large test set."""
-    test = models.examples(400_000, np.random.default_rng(1))
-    change = [
-        _measure(metric, group, test, q, np.random.default_rng(2)) for q in (models.USUAL, quality)
-    ]
-    worse_low = metric in {"accuracy", "true_positive_rate"}
-    return (change[0] - change[1]) * (1 if worse_low else -1)
+def true_loss(metric: str, quality: models.Quality) -> float:
+    """Return what a quality loses in the population, mean over seeds."""
+    change = [_in_population(metric, q) for q in (models.USUAL, quality)]
+    return (change[1] - change[0]) * (-1 if metric in {"accuracy", "true_positive_rate"} else 1)
 
 
-def _measure(
-    metric: str,
-    group: str,
-    test: models.Examples,
-    quality: models.Quality,
-    rng: np.random.Generator,
-) -> float:
-    answers = models.predict(test, quality, rng)
+def _in_population(metric: str, quality: models.Quality) -> float:
+    """Return a metric's mean over 200,000 seeds; the calibration error's over 12, simulated."""
+    if metric == "expected_calibration_error":
+        return float(np.mean([_calibration_error(quality, seed) for seed in range(12)]))
+    rng, size = np.random.default_rng(0), (200_000, len(models.GROUPS))
+    shift = models.SEED_SHIFT * rng.standard_normal((size[0], 1)) + np.array(quality.bias)
+    shift = shift + models.SEED_GROUP_SHIFT * rng.standard_normal(size)
+    scale = np.hypot(models.HARD, models.OWN)
+    hits = ndtr((quality.signal + shift - np.array(quality.missed)) / scale)
+    alarms = ndtr((shift - quality.signal) / scale)
     if metric == "accuracy":
-        return float((answers.prediction == test.label).mean())
+        return float(((hits + 1 - alarms) / 2 @ np.array(models.SHARE)).mean())
     if metric == "true_positive_rate":
-        rows = (test.label == 1) & (answers.groups["target"] == group)
-        return float(answers.prediction[rows].mean())
-    if metric == "equalized_odds_difference":
-        return _equalized_odds_difference(answers)
-    assert answers.probability is not None
-    confidence = answers.probability.max(axis=1)
-    right = answers.probability.argmax(axis=1) == test.label
-    bins = np.ceil(confidence * 15).astype(int)
-    return float(np.abs(np.bincount(bins, weights=right - confidence)).sum() / len(right))
+        return float(hits[:, GROUP].mean())
+    return float(np.maximum(np.ptp(hits, axis=1), np.ptp(alarms, axis=1)).mean())
 
 
-def _equalized_odds_difference(answers: Predictions) -> float:
-    group = answers.groups["target"]
-    rates = [
-        [answers.prediction[(answers.label == y) & (group == g)].mean() for g in models.GROUPS]
-        for y in (0, 1)
+def _calibration_error(quality: models.Quality, seed: int) -> float:
+    test = models.examples(200_000, np.random.default_rng(1000 + seed))
+    stated = models.predict(test, quality, np.random.default_rng(seed)).probability
+    assert stated is not None
+    right = stated.argmax(axis=1) == test.label
+    bins = np.ceil(stated.max(axis=1) * 15).astype(int)
+    residual = np.bincount(bins, weights=right - stated.max(axis=1))
+    return float(np.abs(residual).sum() / len(right))
+
+
+def planted() -> list[Plant]:
+    """Return the losses that are judged; one group's TPR is part of a gap, too."""
+    judged = [
+        (what, quality)
+        for quality, first in zip(QUALITIES, 2 * JUDGED, strict=True)
+        for what in ((first, GAP) if first[2] else (first,))
     ]
-    return float(np.ptp(rates, axis=1).max())
-
-
-def plant(name: str, metric: str, group: str, times: float) -> Plant:
-    """Return the quality that loses `times` the default tolerance in one number."""
-    wanted = times * TOLERATED[metric]
-    low, high = 0.0, 1.0
-    for _ in range(12):
-        middle = (low + high) / 2
-        low, high = (
-            (middle, high) if true_loss(metric, group, _made_worse(name, middle)) < wanted
-            else (low, middle)
-        )  # fmt: skip
-    quality = _made_worse(name, high)
-    return Plant(name, metric, group, true_loss(metric, group, quality), quality)
-
-
-def _made_worse(name: str, much: float) -> models.Quality:
-    if name == "accuracy":
-        return models.worse(signal=models.USUAL.signal * (1 - 0.6 * much))
-    if "group" in name:
-        missed = [0.0] * len(models.GROUPS)
-        missed[GROUP] = 1.5 * much
-        return models.worse(missed=tuple(missed))
-    return models.worse(sharpness=1 + 2 * much)
+    return [Plant(*what, quality, true_loss(what[1], quality)) for what, quality in judged]
 
 
 class Found(NamedTuple):
@@ -194,13 +181,13 @@ def _estimate(drawn: Study, strategy: str, place: Place) -> Estimate:
     return found
 
 
-def _found(planted: Plant, judged: Sequence[Verdict], drawn: Study) -> Found:
-    (about,) = (v for v in judged if (v.metric, v.group) == (planted.metric, planted.group))
+def _found(plant: Plant, judged: Sequence[Verdict], drawn: Study) -> Found:
+    (about,) = (v for v in judged if (v.metric, v.group) == (plant.metric, plant.group))
     return Found(
         rule_failed=about.outcome == "fail",
         gate_failed=any(v.outcome == "fail" for v in judged),
         passed=about.outcome == "pass",
-        claim=claim(drawn, about.place, planted.loss, 0.05 / len(judged)),
+        claim=claim(drawn, about.place, plant.loss, 0.05 / len(judged)),
     )
 
 
@@ -225,14 +212,14 @@ def print_misses(studies: int) -> None:
         "| planted | true loss | examples | seeds | rule fails | gate fails | passes | `power` |"
     )
     print("|---|--:|--:|--:|--:|--:|--:|--:|")
-    plants = [plant(*what, times) for times, what in product((1, 2), PLANTED)]
+    plants = planted()
     for n, seeds in SETTINGS[:2]:
         rng = np.random.default_rng([n, seeds, 77])
         found = np.array([study(plants, n, seeds, rng) for _ in range(studies)], dtype=float)
-        for planted, mean in zip(plants, found.mean(axis=0), strict=True):
+        for plant, mean in zip(plants, found.mean(axis=0), strict=True):
             error = np.sqrt(mean[0] * (1 - mean[0]) / studies)
             row = f"{mean[0]:.1%} ± {error:.1%} | " + " | ".join(f"{x:.1%}" for x in mean[1:])
-            what = f"{planted.name} | {planted.loss:.3f} | {n:,} | {seeds}"
+            what = f"{plant.name} → {plant.metric} | {plant.loss:.3f} | {n:,} | {seeds}"
             print(f"| {what} | {row} |", flush=True)
 
 
