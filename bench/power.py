@@ -14,7 +14,7 @@ from rich.text import Text
 from scipy.special import chdtri
 
 from bench import baseline
-from bench.gate import rules_for
+from bench.gate import ENOUGH, rules_for
 from bench.gating import rules
 from bench.gating.detection import WANTED, chance, smallest
 from bench.gating.outlook import Outlook, outlook
@@ -71,6 +71,8 @@ def table(found: Sequence[Power]) -> Table:
         shown.add_row(Text(p.strategy), Text(name), f"{p.max_loss:.3g}", *losses)
     if any(p.cautious for p in found):
         shown.caption = "≤: one seed, so what two models share is not known"
+    elif min(p.seeds for p in found) < ENOUGH:
+        shown.caption = "right on average; with few seeds, about: they know their variance badly"
     return shown
 
 
