@@ -1,6 +1,7 @@
 """Checkpoints: interrupted at any step and resumed, a cell ends as if nothing had happened."""
 
 import random
+import time
 from dataclasses import replace
 
 import numpy as np
@@ -14,7 +15,7 @@ from bench.training import checkpoints, device, selection
 from bench.training.batches import TrainingRows
 from bench.training.checkpoints import Checkpoints
 from bench.training.loop import Learner
-from tests import _tiny
+from tests import _house, _tiny
 
 CPU = device.choose("cpu", "fp32")
 NAMES = plugins.names("strategies")
@@ -319,3 +320,26 @@ def test_a_worker_that_seals_its_cell_leaves_no_checkpoint(task, tmp_path, monke
     worker.execute(job, lambda f, w: seen.append(job.checkpoints.is_dir()))
     assert any(seen)
     assert [p.name for p in (tmp_path / "cells").iterdir()] == ["id"]
+
+
+@pytest.mark.slow
+def test_a_killed_run_goes_on_from_its_checkpoint(tmp_path):
+    """The launcher dies by SIGKILL once a checkpoint lies there; the same command ends the run."""
+    suite = _house.build(tmp_path, steps=400)
+    options = ("--only", "full", "--seeds", "1", "--jobs", "1", "--device", "cpu")
+    running = _house.start("run", suite, "--runs", tmp_path / "killed", *options)
+    pattern = "killed/small/cells/.*.checkpoints/*/checksums.json"
+    deadline = time.monotonic() + 120
+    while not list(tmp_path.glob(pattern)) and time.monotonic() < deadline:
+        time.sleep(0.02)
+    running.kill()
+    running.communicate()
+    (seal,) = list(tmp_path.glob(pattern))[:1]
+    assert 0 < int(seal.parent.name) < 400
+    for runs in ("killed", "undisturbed"):
+        done = _house.tunefair("run", suite, "--runs", tmp_path / runs, *options)
+        assert done.returncode == 0, done.stderr
+    both = [_house.predictions(tmp_path / runs / "small") for runs in ("killed", "undisturbed")]
+    assert len(both[0]) == 1
+    assert both[0] == both[1]
+    assert not list(tmp_path.glob("*/small/cells/.*"))
