@@ -6,7 +6,7 @@ PYTHON ?= python3
 BIN   := .venv/bin
 READY := .venv/ready
 
-.PHONY: setup bench test test-slow check report gate performance clean
+.PHONY: setup bench test test-slow check report gate performance fuzz kills check-supply clean
 
 setup: $(READY)
 
@@ -49,6 +49,22 @@ check: $(READY)
 # Ratios, measured side by side in one run; never part of the suite, for machines are noisy.
 performance: $(READY)
 	OMP_NUM_THREADS=1 OMP_WAIT_POLICY=passive $(BIN)/pytest tests/performance -m performance -s -p no:xdist
+
+# Inputs nobody thought of, 20,000 of each kind: hours, niced.
+fuzz: $(READY)
+	nice $(BIN)/pytest tests/test_fuzz.py --hypothesis-profile=fuzz --hypothesis-show-statistics
+
+# A small run is killed again and again and resumed: predictions must not change.
+kills: $(READY)
+	OMP_NUM_THREADS=1 OMP_WAIT_POLICY=passive nice $(BIN)/python -m tests.performance.kills
+
+# Known weaknesses of the pinned packages, and every licence; the first asks a service.
+check-supply: $(READY)
+	$(PYTHON) -m venv .venv/supply
+	.venv/supply/bin/pip install --quiet pip-audit==2.10.1
+	$(BIN)/python -m tests.licences
+	.venv/supply/bin/pip-audit --strict --no-deps --disable-pip --requirement constraints.txt \
+		|| { echo "weaknesses found, or the vulnerability service was not reached (see above)"; exit 1; }
 
 clean:
 	rm -rf .venv build *.egg-info

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import TypeAdapter
 
 from bench import collect, files
 from bench.facts import RunFacts
@@ -125,7 +125,9 @@ def read(folder: Path) -> Baseline:
         )
     try:
         return _read(folder, table)
-    except (OSError, KeyError, TypeError, ValueError, ValidationError) as error:
+    except BadInputError:
+        raise
+    except Exception as error:  # a folder of somebody else's may hold anything
         raise BadInputError(f"{folder}: not a baseline ({type(error).__name__})") from None
 
 

@@ -3,7 +3,7 @@
 import os
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 from rich.console import Console
@@ -32,6 +32,8 @@ Processes = Annotated[
     int, typer.Option(min=1, help="Processes that train a cell together, a device each.")
 ]
 Device = Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")]
+Where = Annotated[Literal["local", "ray"], typer.Option("--launcher", help="Where cells run.")]
+Address = Annotated[str, typer.Option(help="Of a Ray cluster: auto, or its head's host:port.")]
 RulesFile = Annotated[
     Path | None, typer.Option(help="A file of [[gate]] rules, instead of the suite's.")
 ]
@@ -58,6 +60,8 @@ def run(
     jobs: Jobs = "auto",
     device: Device = "auto",
     processes_per_cell: Processes = 1,
+    launcher: Where = "local",
+    address: Address = "",
 ) -> None:
     """Train what is missing, audit all predictions, write the report."""
     from bench import run as stages
@@ -76,6 +80,8 @@ def run(
             jobs=jobs,
             device=device,
             processes=processes_per_cell,
+            launcher=launcher,
+            address=address,
             console=err,
         ),
     )

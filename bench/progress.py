@@ -2,13 +2,21 @@
 
 from collections.abc import Sequence
 from types import TracebackType
+from typing import Protocol
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 from rich.progress import TimeRemainingColumn as Remaining
 
-from bench.launch.local import Running
 from bench.worker import Job
+
+
+class Running(Protocol):
+    """A cell at work, wherever it runs, and the last thing that it said."""
+
+    job: Job
+    fraction: float
+    words: str
 
 
 class Watch:

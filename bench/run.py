@@ -1,7 +1,7 @@
 """Run a suite: train what is missing, predict the yardsticks, measure, compare."""
 
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -12,7 +12,8 @@ from rich.console import Console
 from bench import collect, compose, files, plan, plugins, prepare, provenance, store, yardsticks
 from bench.facts import CellFacts, ModelCard, RunFacts, StrategyFacts
 from bench.gating import rules
-from bench.launch.local import Launcher
+from bench.launch import local
+from bench.launch import ray as remote
 from bench.launch.slots import Slots
 from bench.plan import Cell
 from bench.progress import Watch
@@ -32,6 +33,8 @@ class Wishes:
     device: str
     processes: int
     """That train a cell together."""
+    launcher: str
+    address: str
     console: Console
 
 
@@ -47,8 +50,7 @@ def run(suite: Suite, wishes: Wishes) -> int:
         jobs = [replace(j, processes=wishes.processes if j.cell.trains else 1) for j in jobs]
         command = f"tunefair run {wishes.file.stem} --seeds {len(suite.seeds)}"
         collect.write_facts(folder, facts_of(prepared, wishes.file.read_text(), command))
-        slots = Slots.initial(wishes.device, wishes.jobs, wishes.processes)
-        failed = train_missing(jobs, folder, slots=slots, console=wishes.console)
+        failed = train_missing(jobs, folder, wishes)
         with wishes.console.status("predicting the yardsticks"):
             predict_yardsticks(prepared, folder)
     return failed
@@ -138,8 +140,10 @@ def _yardstick_facts(name: str, task: Task) -> StrategyFacts:
     return StrategyFacts(label=name, use=name, yardstick=True, needs_groups_in=where)
 
 
-def train_missing(jobs: Sequence[Job], run: Path, *, slots: Slots, console: Console) -> int:
+def train_missing(jobs: Sequence[Job], run: Path, wishes: Wishes) -> int:
     """Train every job whose cell is not finished; return how many failed."""
+    console = wishes.console
+    slots = Slots.initial(wishes.device, wishes.jobs, wishes.processes)
     for folder in (run / "cells", run / "yardsticks"):
         files.remove_drafts(folder)
     waiting = [job for job in jobs if not _is_finished(job, console)]
@@ -159,8 +163,20 @@ def train_missing(jobs: Sequence[Job], run: Path, *, slots: Slots, console: Cons
             else:
                 slots.learn(job.device, store.read_ledger(job.destination).peak_memory_bytes)
 
-        Launcher(slots=slots, watch=watch.update, finished=finished).launch(waiting)
+        _launcher(wishes, slots, watch, finished).launch(waiting)
     return len(reasons)
+
+
+def _launcher(
+    wishes: Wishes, slots: Slots, watch: Watch, finished: Callable[[Job, str], None]
+) -> local.Launcher | remote.Launcher:
+    """Return what runs cells where the user wants them."""
+    if wishes.launcher == "local":
+        return local.Launcher(slots, watch.update, finished)
+    if wishes.processes > 1:
+        raise BadInputError("--processes-per-cell: only with --launcher local")
+    most = None if wishes.jobs == "auto" else len(slots.devices)
+    return remote.Launcher(wishes.address, most, watch.update, finished)
 
 
 def _is_finished(job: Job, console: Console) -> bool:

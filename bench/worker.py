@@ -55,15 +55,24 @@ def main(job: Job, pipe: Connection) -> None:
     """
     os.environ["OMP_NUM_THREADS"] = str(job.threads)
     try:
-        execute(job, lambda fraction, words: pipe.send((fraction, words)))
+        reason, code = attempt(job, lambda fraction, words: pipe.send((fraction, words)))
+        if reason:
+            pipe.send(reason)
     except (BrokenPipeError, KeyboardInterrupt):
-        sys.exit(1)
+        code = 1
+    sys.exit(code)
+
+
+def attempt(job: Job, progress: Callable[[float, str], None]) -> tuple[str, int]:
+    """Train one cell; return why it failed, "" if it did not, and the exit code that says so."""
+    try:
+        execute(job, progress)
     except Exception as error:
         code = _exit_code(error)
         if code == 1 and os.environ.get("TUNEFAIR_TRACEBACK"):
             raise
-        pipe.send(_reason(error, job))
-        sys.exit(code)
+        return _reason(error, job), code
+    return "", 0
 
 
 def _exit_code(error: Exception) -> int:

@@ -108,8 +108,24 @@ def read(path: Path, facts: RunFacts) -> tuple[Evidence, ...]:
         answers = {part: _answers(columns, index, r, classes) for part, r in rows.items()}
         kept = {part: a for part, a in answers.items() if a is not None}
         cells.append(Cell(str(strategy), int(seed), kept))
+    _check(cells)
     labels = dict.fromkeys(cell.strategy for cell in cells)
     return tuple(_evidence([c for c in cells if c.strategy == label], facts) for label in labels)
+
+
+def _check(cells: Sequence[Cell]) -> None:
+    """Refuse, with a ValueError, answers that no audit could read: a baseline may be anybody's."""
+    known: dict[tuple[str, Part], bool] = {}
+    for cell in cells:
+        for part, answers in cell.answers.items():
+            stated = answers.probability
+            if known.setdefault((cell.strategy, part), stated is not None) != (stated is not None):
+                raise ValueError("some seeds have probabilities and some have none")
+            for column in (answers.label, answers.prediction):
+                if len(column) and not 0 <= column.min() <= column.max() < len(answers.classes):
+                    raise ValueError("a label or prediction is no class")
+            if stated is not None and not ((stated >= 0) & (stated <= 1)).all():
+                raise ValueError("a probability is none")
 
 
 def _answers(

@@ -123,6 +123,8 @@ class Source:
             found = pc.split_pattern_regex(text, r"[\s,;]+")
         length = pc.fill_null(pc.list_value_length(found), 0).to_numpy()
         width = int(length[0])
+        if width == 0:
+            self.refuse(column, 0, "no numbers; give one a label")
         if (length != width).any():
             index = int((length != width).argmax())
             self.refuse(column, index, f"{length[index]} numbers where row 1 has {width}")

@@ -1,0 +1,89 @@
+"""Cells on a Ray cluster: the same predictions, whether a node sees the run's folder or not."""
+
+import shutil
+import subprocess
+import sys
+from types import SimpleNamespace
+
+import pytest
+
+from bench import files, store
+from bench.launch import parcel, ray
+from bench.schema import BadInputError
+from bench.worker import Job
+from tests import _cluster, _house, _tiny
+
+
+@pytest.fixture(scope="module")
+def job(tmp_path_factory):
+    """A job whose inputs lie in sealed folders, and its outcome, trained here."""
+    folder = tmp_path_factory.mktemp("here")
+    task = _tiny.task(n=32)
+    files.write_sealed(folder / "task", lambda d: store.write_task(d / "task.parquet", task))
+    files.write_sealed(folder / "tokens", lambda d: _tiny.encoded(task, d))
+    job = Job(
+        cell=_tiny.cells("full", budget=("steps", 2))[0],
+        task_file=folder / "task" / "task.parquet",
+        tokens_folder=folder / "tokens",
+        destination=folder / "cells" / "x",
+        device="cpu",
+    )
+    beacon = folder / "beacon"
+    beacon.touch()
+    ended = ray.run_cell(job, beacon, {}, {}, None, board())
+    assert (ended.code, ended.reason, ended.result) == (0, "", None)
+    return job
+
+
+def board():
+    return SimpleNamespace(say=SimpleNamespace(remote=lambda *said: None))
+
+
+def test_a_node_without_the_run_s_folder_sends_the_same_predictions(job, tmp_path):
+    task, tokens = parcel.pack(job.task_file.parent), parcel.pack(job.tokens_folder)
+    gone = tmp_path / "elsewhere"
+    ended = ray.run_cell(job, gone / "beacon", task, tokens, None, board())
+    assert (ended.code, ended.reason) == (0, "")
+    parcel.unpack(ended.result, tmp_path / "cells" / "x")
+    assert files.is_sealed(tmp_path / "cells" / "x")
+    here, there = (p / "predictions.parquet" for p in (job.destination, tmp_path / "cells" / "x"))
+    assert here.read_bytes() == there.read_bytes()
+
+
+@pytest.mark.parametrize("name", ["../canary", "/tmp/canary"])
+def test_a_parcel_leads_nowhere(name, tmp_path):
+    with pytest.raises(OSError, match="leads out"):
+        parcel.unpack({name: b"x"}, tmp_path / "cells" / "x")
+    assert not list((tmp_path / "cells").iterdir())
+
+
+def test_a_parcel_that_changed_on_its_way_is_set_aside(job, tmp_path):
+    sent = parcel.pack(job.destination) | {"predictions.parquet": b"changed"}
+    with pytest.raises(OSError, match="not what was sealed"):
+        parcel.unpack(sent, tmp_path / "x")
+    assert not (tmp_path / "x").exists()
+    assert (tmp_path / "set-aside" / "x-1").is_dir()
+
+
+def test_no_address_is_one_line():
+    with pytest.raises(BadInputError, match="--address"):
+        ray.connect("")
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(bool(_cluster.why_not()), reason=_cluster.why_not())
+def test_two_nodes_give_the_predictions_of_this_machine(tmp_path):
+    suite = _house.build(tmp_path, steps=4)
+    local = _house.tunefair("run", suite, "--runs", tmp_path / "local", "--jobs", "2")
+    assert local.returncode == 0, local.stderr
+    command = [sys.executable, "-m", "bench.cli", "run", suite, "--runs", tmp_path / "ray"]
+    done = subprocess.run(
+        [*_cluster.ALONE, sys.executable, "-m", "tests._cluster", *command,
+         "--launcher", "ray", "--address", _cluster.ADDRESS],
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    expected = _house.predictions(tmp_path / "local" / "small")
+    assert _house.predictions(tmp_path / "ray" / "small") == expected
+    assert not [p for p in (tmp_path / "ray" / "small" / "cells").iterdir() if p.name[0] == "."]
+    shutil.rmtree(tmp_path / "ray")
