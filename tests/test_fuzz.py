@@ -8,6 +8,7 @@ import io
 import shutil
 import sys
 import tempfile
+import time
 from functools import cache
 from pathlib import Path
 from unittest import mock
@@ -23,7 +24,7 @@ from bench.schema import BadInputError
 from tests import _fuzz, _runs
 
 fuzz = settings(
-    deadline=5000, suppress_health_check=[HealthCheck.function_scoped_fixture, *_fuzz.SLOW]
+    deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, *_fuzz.SLOW]
 )
 read_once = cache(snapshot.of_run)
 EXIT_CODES = {0, 1, 2, 3, 4}
@@ -36,6 +37,14 @@ def folder():
         yield Path(name)
 
 
+@contextlib.contextmanager
+def five_seconds():
+    """Of processor time: a busy machine is no hang."""
+    begun = time.process_time()
+    yield
+    assert time.process_time() - begun < 5
+
+
 def called(*arguments: object) -> tuple[int, str, str]:
     """Call the command line in this process; return its exit code and what it printed."""
     out, err = io.StringIO(), io.StringIO()
@@ -46,7 +55,8 @@ def called(*arguments: object) -> tuple[int, str, str]:
         contextlib.redirect_stderr(err),
     ):
         try:
-            cli.main()
+            with five_seconds():
+                cli.main()
         except SystemExit as ended:
             code = ended.code or 0
     return code, out.getvalue(), err.getvalue()
@@ -69,13 +79,19 @@ def test_a_suite_is_read_or_refused(folder, text):
     path = folder / "suite.toml"
     path.write_bytes(text)
     try:
-        suite = suites.read(path)
-        stages.check_names(suite)
-        cells = plan.cells(suite, folder=folder, task="0", model="0", attribute="group")
-        assert len({cell.id for cell in cells}) > 0
+        with five_seconds():
+            read(path, folder)
         event("read")
     except BadInputError:
         event("refused")
+
+
+def read(path, folder):
+    """Read a suite as far as its cells."""
+    suite = suites.read(path)
+    stages.check_names(suite)
+    cells = plan.cells(suite, folder=folder, task="0", model="0", attribute="group")
+    assert cells
 
 
 @fuzz

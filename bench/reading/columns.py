@@ -155,7 +155,7 @@ class Source:
         if found.null_count:
             index = _first(pc.is_null(found)) // width
             self.refuse(column, index, "missing; give every row a number")
-        number: Array = pc.cast(found, pa.float64()).to_numpy()
+        number: Array = pc.cast(found, pa.float64(), safe=False).to_numpy()  # as float() rounds
         if np.isnan(number).any():
             self.refuse(column, int(np.isnan(number).argmax()) // width, "not a number (NaN)")
         return number
