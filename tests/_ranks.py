@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 from bench import store, train
-from bench.training import batches
+from bench.training import batches, learn
 from bench.training.ranks import ALONE, Ranks, join
 from bench.training.tokens import Tokens
 
@@ -27,7 +27,7 @@ def together(rank, size, cells, folder):
 def alone(cell, folder, into, ranks=ALONE):
     """Train one cell without dropout, whose draws no two processes share."""
     task, tokens = store.read_task(folder / "task.parquet"), Tokens.open(folder / "tokens")
-    seen, build, fetch = [], train.build, batches.TrainingRows.__getitems__
+    seen, build, fetch = [], learn.build, batches.TrainingRows.__getitems__
 
     def undropped(*args):
         learner = build(*args)
@@ -40,7 +40,7 @@ def alone(cell, folder, into, ranks=ALONE):
         seen.append([int(i) for i in numbers])
         return fetch(self, numbers)
 
-    train.build, batches.TrainingRows.__getitems__ = undropped, noted
+    learn.build, batches.TrainingRows.__getitems__ = undropped, noted
     try:
         into.mkdir(exist_ok=True)
         if ranks.rank:
@@ -50,7 +50,7 @@ def alone(cell, folder, into, ranks=ALONE):
             store.write_outcome(into, train.train(cell, task, tokens, **more))
         (into / f"seen-{ranks.rank}.json").write_text(json.dumps(seen))
     finally:
-        train.build, batches.TrainingRows.__getitems__ = build, fetch
+        learn.build, batches.TrainingRows.__getitems__ = build, fetch
 
 
 def killed(job, rank):

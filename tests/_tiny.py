@@ -19,8 +19,9 @@ from bench.model import quiet
 from bench.model_folder import fingerprint
 from bench.schema import Outcome, Split, Task, TaskCard
 from bench.suite import ModelChoice, Suite
-from bench.train import train, training_split
+from bench.train import train
 from bench.training import tokens
+from bench.training.learn import training_split
 
 SPECIAL = ("[PAD]", "[UNK]", "[CLS]", "[SEP]")
 WORDS = (*(f"w{i}" for i in range(40)), "good", "bad", "north", "south", "east")

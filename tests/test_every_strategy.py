@@ -21,9 +21,10 @@ from bench import compose, plan, plugins
 from bench import model as models
 from bench.schema import BadInputError, Predictions
 from bench.strategy import Batch
-from bench.train import build, learn, predicted, step_cost
+from bench.train import predicted
 from bench.training import device, flops
 from bench.training.batches import BatchSampler, TrainingRows, pad
+from bench.training.learn import build, learn, step_cost
 from bench.training.loop import Learner
 from bench.training.predict import predict
 from bench.training.tokens import ORIGINAL
@@ -428,7 +429,7 @@ def test_every_stage_is_charged_what_torch_counts(use, task, tokens, monkeypatch
     for one in plan.with_first_stages([of]):
         if one.trains:
             cost = step_cost(build(one, task, tokens.pad, CPU), tokens.pad)
-            monkeypatch.setattr("bench.train.step_cost", lambda *_, known=cost: known)
+            monkeypatch.setattr("bench.training.learn.step_cost", lambda *_, known=cost: known)
             counted += flops.count(
                 lambda *_, c=one, b=before: learn(c, task, tokens, CPU, silent, first=b), 0, 0
             )

@@ -12,8 +12,8 @@ from bench import collect, compose, plan, second_stage
 from bench.launch.local import Launcher
 from bench.launch.slots import Slots
 from bench.schema import BadInputError
-from bench.train import learn, training_split
 from bench.training import device
+from bench.training.learn import learn, training_split
 from bench.training.tokens import ORIGINAL
 from bench.worker import Job
 from strategies.jtt import JTT

@@ -16,8 +16,8 @@ from bench.resample import Sample
 from bench.run import _selection_rule, _strategy_facts
 from bench.schema import AuditSettings, BadInputError, Evidence, Results
 from bench.suite import Budget, Training
-from bench.train import learn
 from bench.training import device, selection
+from bench.training.learn import learn
 from bench.training.tokens import ORIGINAL
 from tests import _runs, _tiny
 

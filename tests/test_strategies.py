@@ -15,8 +15,8 @@ from bench import compose
 from bench import model as models
 from bench.schema import BadInputError, Outcome, Predictions, Split
 from bench.strategy import Batch, Output
-from bench.train import build, learn
 from bench.training import device
+from bench.training.learn import build, learn
 from bench.training.tokens import ORIGINAL
 from strategies.balanced import Balanced
 from strategies.contrastive import Contrastive

@@ -16,9 +16,9 @@ from bench.model import Classifier
 from bench.schema import BadInputError, CellFailedError
 from bench.strategy import Objective
 from bench.suite import Budget, Training
-from bench.train import build, learn
 from bench.training import device, loop, pace
 from bench.training.batches import BatchSampler, TrainingRows
+from bench.training.learn import build, learn
 from bench.training.loop import Learner, Recipe
 from bench.training.pace import DivergedError, Pace
 from bench.training.tokens import ORIGINAL

@@ -9,8 +9,8 @@ import torch
 from bench import compose
 from bench.schema import BadInputError
 from bench.tasks import occupations, redditbias
-from bench.train import training_split
 from bench.training.batches import drawn
+from bench.training.learn import training_split
 from bench.training.tokens import ORIGINAL, gathered
 from strategies.counterfactual_augmentation import CounterfactualAugmentation
 from tests import _tiny

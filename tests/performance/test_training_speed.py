@@ -22,11 +22,11 @@ from transformers import (
 )
 
 from bench import model as models
-from bench import plan, train
+from bench import plan
 from bench.budget import Meter
 from bench.suite import Suite
 from bench.tasks import redditbias
-from bench.training import device, tokens
+from bench.training import device, learn, tokens
 from bench.training.batches import BatchSampler, TrainingRows, pad
 from bench.training.loop import Recipe, fit
 from bench.training.pace import Pace
@@ -97,9 +97,9 @@ def ours(
     task, encoded, suite = world
     suite = suite.model_copy(update={"strategies": {use: type(suite.strategies["full"])()}})
     cell = plan.cells(suite, folder=None, task="", model="", attribute="target")[0]
-    learner = train.build(cell, task, encoded.pad, device.choose("cpu", precision))
-    cost = train.step_cost(learner, encoded.pad)
-    split = train.training_split(task, "target")
+    learner = learn.build(cell, task, encoded.pad, device.choose("cpu", precision))
+    cost = learn.step_cost(learner, encoded.pad)
+    split = learn.training_split(task, "target")
     view = encoded.views[ORIGINAL]
     entries = view.entries(np.flatnonzero(task.split == "train"))
     data = TrainingRows(view, entries, split, encoded.pad)
