@@ -114,4 +114,4 @@ def test_a_hub_model_without_a_revision(refused, tmp_path):
 
 def test_a_first_stage_that_the_budget_does_not_pay(refused):
     said = refused(strategy("jtt"), ("[strategies.full]\n", ""), ("amount = 6", "amount = 2"))
-    assert "budget: 0.4 steps do not pay for one step" in said
+    assert "budget: 0.6 steps do not pay for one step" in said
