@@ -134,6 +134,21 @@ def test_a_gap_under_its_floor_is_no_disparity() -> None:
     assert "`lora`" not in under[0]
 
 
+def test_who_answers_everything_alike_gets_no_praise_for_it() -> None:
+    levels = {"full": Level(), "lora": Level()}
+    rows = (row for label in levels for row in measurements(label, levels[label]))
+    flat = tuple(
+        m._replace(value=0.0, floor_mean=0.0, floor_p95=0.0)
+        if (m.strategy, m.metric) == ("lora", GAP)
+        else m
+        for m in rows
+    )
+    shown = sheet(Results(measurements=flat, contrasts=()), facts(levels))
+    said = [sentence.text for sentence in answer(shown)]
+    assert [s for s in said if "the same answer" in s and "lora" in s and "full" not in s]
+    assert not [s for s in said if "by chance" in s and "lora" in s]
+
+
 def test_all_cells_failed() -> None:
     cells = tuple(CellFacts(strategy="full", seed=k, status="failed") for k in range(3))
     first, *rest = paragraph([], {}, cells=cells)

@@ -18,6 +18,8 @@ from bench.reporting.wording import (
 )
 from bench.schema import Contrast
 
+_SLACK = 20
+
 
 def answer(sheet: Sheet) -> list[Sentence]:
     """Return the paragraph; its first sentence is the decision the evidence supports."""
@@ -26,6 +28,7 @@ def answer(sheet: Sheet) -> list[Sentence]:
         *_decision(sheet),
         *cautions.yardstick_level(sheet),
         *cautions.floors(sheet),
+        *cautions.one_answer(sheet),
         *cautions.unfinished(sheet),
         *cautions.one_seed(sheet),
         *cautions.undercovered(sheet),
@@ -183,7 +186,8 @@ def _open(sheet: Sheet, standings: Sequence[Standing]) -> Iterator[Sentence]:
 
 
 def _needed(contrasts: Sequence[Contrast]) -> str:
-    needs = [(n, c) for c in contrasts if (n := more_examples(c)) is not None]
+    """Say what it takes to decide; a few per cent more is less than a detectable effect knows."""
+    needs = [(n, c) for c in contrasts if (n := more_examples(c)) and n >= c.n / _SLACK]
     if not needs:
         return ""
     fewest, contrast = min(needs, key=lambda need: need[0])

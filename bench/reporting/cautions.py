@@ -47,7 +47,7 @@ def floors(sheet: Sheet) -> Iterator[Sentence]:
             m = sheet.mean(strategy.label, *axis.place)
             if m is None or m.floor_p95 is None or strategy.yardstick:
                 continue
-            if m.value <= m.floor_p95:
+            if m.value <= m.floor_p95 and not _constant(sheet, strategy.label):
                 places = decimals(m.low, m.high)
                 values = f"({estimate(m)}, floor {fixed(m.floor_p95, places)})"
                 under.append(f"{quoted(strategy.label)} {values}")
@@ -56,6 +56,24 @@ def floors(sheet: Sheet) -> Iterator[Sentence]:
             chance = "within what groups of these sizes show by chance"
             text = f"The {axis.words} of {listed(under)} {verb} {chance}: no disparity is shown."
             yield Sentence("caution", text)
+
+
+def one_answer(sheet: Sheet) -> Iterator[Sentence]:
+    """Say who answers everything alike: no gap, and nothing learned."""
+    trained = [s.label for s in sheet.measured() if not s.yardstick]
+    if constant := [label for label in trained if _constant(sheet, label)]:
+        verb = "gives" if len(constant) == 1 else "give"
+        yield Sentence(
+            "caution",
+            f"{names(constant)} {verb} every example the same answer: the gap of 0 is no merit.",
+        )
+
+
+def _constant(sheet: Sheet, label: str) -> bool:
+    """Whether all answers are the same: no regrouping makes a gap, and yet some are wrong."""
+    performance, *gaps = (sheet.mean(label, *axis.place) for axis in axes(sheet))
+    flat = [m is not None and m.value == 0 and m.floor_p95 == 0 for m in gaps]
+    return bool(flat) and all(flat) and performance is not None and performance.value < 1
 
 
 def unfinished(sheet: Sheet) -> Iterator[Sentence]:
