@@ -18,7 +18,7 @@ from transformers import (
 )
 from transformers.utils import logging as transformers_logging
 
-from bench import model_folder
+from bench import memory, model_folder
 from bench.schema import BadInputError
 from bench.strategy import Output
 from bench.suite import ModelChoice
@@ -51,7 +51,9 @@ def tokenizer(model: ModelChoice) -> tuple[Tokenizer, int, bool]:
         except BadInputError:
             raise
         except Exception as error:  # these readers raise anything, bare Exceptions included
-            raise BadInputError(f"model.source = {model.source!r}: {_line(error)}") from None
+            raise BadInputError(
+                f"model.source = {model.source!r}: {memory.line(error)[:300]}"
+            ) from None
     if not isinstance(found, PreTrainedTokenizerFast):
         raise BadInputError(f"model.source = {model.source!r}: needs a tokenizer.json")
     limit = min(found.model_max_length, getattr(config, "max_position_embeddings", 2**31))
@@ -91,7 +93,9 @@ def load(
                 ignore_mismatched_sizes=True,  # the head of another task makes way for a new one
             )
         except (OSError, ValueError) as error:
-            raise BadInputError(f"model.source = {model.source!r}: {_line(error)}") from None
+            raise BadInputError(
+                f"model.source = {model.source!r}: {memory.line(error)[:300]}"
+            ) from None
     loaded.config.pad_token_id = pad
     return loaded
 
@@ -130,10 +134,6 @@ def quiet() -> Iterator[None]:
         transformers_logging.set_verbosity(verbosity)
         if bars:
             transformers_logging.enable_progress_bar()
-
-
-def _line(error: Exception) -> str:
-    return " ".join(str(error).split())[:300]
 
 
 class Classifier(nn.Module):

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from bench import worker
+from bench import memory, worker
 from bench.launch import parcel
 from bench.launch.queue import Queue
 from bench.schema import BadInputError
@@ -135,7 +135,7 @@ def connect(address: str) -> Any:
     try:
         ray.init(address=address, log_to_driver=False, logging_level="error")
     except (ConnectionError, RuntimeError, ValueError) as error:
-        line = " ".join(str(error).split())[:200]
+        line = memory.line(error)[:200]
         raise BadInputError(f"--address {address}: no Ray cluster answers ({line})") from None
     return ray
 
@@ -167,7 +167,7 @@ def _result(ray: Any, reference: Any) -> Ended:
     try:
         ended: Ended = ray.get(reference)
     except ray.exceptions.RayError as error:
-        line = " ".join(str(error).split())[:200]
+        line = memory.line(error)[:200]
         return Ended(reason=f"died {RETRIES + 1} times: {type(error).__name__}: {line}", code=1)
     return ended
 

@@ -19,6 +19,7 @@ from bench.reporting.wording import (
 from bench.schema import Contrast
 
 _SLACK = 20
+"""A need for less than a 20th more examples is not told."""
 
 
 def answer(sheet: Sheet) -> list[Sentence]:

@@ -8,7 +8,7 @@ from bench.reporting.cells import Grid, Text
 from bench.reporting.columns import headline
 from bench.reporting.sheet import Sheet
 from bench.reporting.standing import Axis
-from bench.reporting.tables import p_words
+from bench.reporting.tables import p_words, tone
 from bench.reporting.wording import NOTHING, decimals, estimate, fixed, interval, plain
 
 ALL = "everything"
@@ -68,11 +68,10 @@ def _cell(sheet: Sheet, axis: Axis, label: str) -> Text:
         return Text(NOTHING, number=True, hint=contrast.undefined if contrast else "not tested")
     places = decimals(contrast.low, contrast.high)
     between = interval(contrast.low, contrast.high) or f"to {estimate(mean)}"
-    decided = contrast.p_adjusted is not None and contrast.verdict in ("better", "worse")
     return Text(
         fixed(contrast.difference, places, signed=True),
         f"{between}, p {p_words(contrast.p_adjusted)}",
         number=True,
-        tone=contrast.verdict if decided else "",
+        tone=tone(contrast),
         hint=f"{plain(label)}: {contrast.verdict}",
     )

@@ -43,7 +43,6 @@ def _contrast_row(c: Contrast) -> tuple[Text, ...]:
     digits = decimals(c.low, c.high)
     p = c.p_adjusted if c.p_adjusted is not None else c.p_value
     mde = c.minimum_detectable_effect
-    shown = c.p_adjusted is not None and c.verdict in ("better", "worse")
     return (
         Text(plain(c.strategy), name=True),
         Text(metric_words(c.metric) + (f", after {c.posthoc}" if c.posthoc else "")),
@@ -55,8 +54,14 @@ def _contrast_row(c: Contrast) -> tuple[Text, ...]:
         ),
         Text(p_words(p), number=True),
         Text(NOTHING if mde is None else fixed(mde, decimals(0, mde)), number=True),
-        Text(c.verdict, tone=c.verdict if shown else ""),
+        Text(c.verdict, tone=tone(c)),
     )
+
+
+def tone(contrast: Contrast) -> str:
+    """Return "better" or "worse" where the declared family shows it, else ""."""
+    shown = contrast.p_adjusted is not None and contrast.verdict in ("better", "worse")
+    return contrast.verdict if shown else ""
 
 
 def p_words(p: float | None) -> str:

@@ -27,6 +27,7 @@ from bench.training.device import Machine
 from bench.training.loop import Learner
 from bench.training.pace import Pace
 from bench.training.selection import Selection
+from bench.training.weights import changing, put_back
 
 SECONDS = "TUNEFAIR_CHECKPOINT_SECONDS"
 """Environment variable: seconds between checkpoints, 60 when not set."""
@@ -109,7 +110,7 @@ class Checkpoints(TrainerCallback):
         if self._saved is None:
             return
         learner, pace, selection = self._run
-        _fill(_changing(learner), load_file(self._saved / _LEARNER))
+        put_back(learner, load_file(self._saved / _LEARNER))
         moments = load_file(self._saved / _OPTIMISER)
         _set_moments(kwargs["optimizer"], learner, moments)
         pace.restore(self._state["pace"])
@@ -155,7 +156,7 @@ class Checkpoints(TrainerCallback):
         best = selection.weights if selection else {}
 
         def fill(draft: Path) -> None:
-            save_file(_plain(_changing(learner)), draft / _LEARNER)
+            save_file(_plain(changing(learner)), draft / _LEARNER)
             save_file(_plain(_moments(optimizer, learner)), draft / _OPTIMISER)
             save_file(best, draft / _BEST)
             files.write(draft / _STATE, files.to_json(state))
@@ -181,21 +182,9 @@ def _identity(cell: Cell, machine: Machine) -> dict[str, str]:
     return {"cell": cell.id, **versions, **hardware}
 
 
-def _changing(learner: nn.Module) -> dict[str, Tensor]:
-    """Return parameters that are trained, and all buffers, by name."""
-    trained = {n: p for n, p in learner.named_parameters() if p.requires_grad}
-    return trained | dict(learner.named_buffers())
-
-
 def _plain(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """Return tensors that safetensors writes without a copy where they are on the CPU already."""
     return {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
-
-
-def _fill(tensors: Mapping[str, Tensor], saved: Mapping[str, Tensor]) -> None:
-    with torch.no_grad():
-        for name, tensor in tensors.items():
-            tensor.copy_(saved[name])
 
 
 def _moments(optimizer: Optimizer, learner: nn.Module) -> dict[str, Tensor]:

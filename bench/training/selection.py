@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import Any, NamedTuple
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
 from bench import plugins
@@ -14,6 +14,7 @@ from bench.schema import AuditSettings, Evidence, Predictions
 from bench.suite import Training
 from bench.training.loop import Learner
 from bench.training.pace import Pace
+from bench.training.weights import changing, put_back
 
 RULES = {
     "validation_log_loss": ("accuracy", "log_loss"),
@@ -74,13 +75,8 @@ class Selection(TrainerCallback):
             self.undefined = reason
         elif not sign * score < sign * self.score:  # the later one of two that score the same
             self.score, self.fraction = score, fraction
-            self.weights = {n: t.detach().cpu().clone() for n, t in self._variable().items()}
-
-    def _variable(self) -> dict[str, Tensor]:
-        """Return what training changes in the classifier, by name."""
-        classifier: nn.Module = self.learner.classifier
-        trained = {n: p for n, p in classifier.named_parameters() if p.requires_grad}
-        return trained | dict(classifier.named_buffers())
+            now = changing(self.learner.classifier)
+            self.weights = {name: tensor.detach().cpu().clone() for name, tensor in now.items()}
 
     def state(self) -> dict[str, Any]:
         """Return what was judged so far, as plain JSON; the weights are apart."""
@@ -103,9 +99,7 @@ class Selection(TrainerCallback):
         rule = self.training.selection
         if not self.weights:
             return Kept(1.0, f"last step: {rule} is undefined ({self.undefined})")
-        with torch.no_grad():
-            for name, tensor in self._variable().items():
-                tensor.copy_(self.weights[name])
+        put_back(self.learner.classifier, self.weights)
         return Kept(self.fraction, f"{rule} {self.score:.4g}")
 
 
