@@ -2,6 +2,7 @@
 
 import os
 
+import pytest
 from hypothesis import settings
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # read once, when torch and numpy are imported
@@ -15,3 +16,28 @@ settings.register_profile(
 settings.register_profile("ci", derandomize=True)  # a merge is judged on the same examples
 if os.environ.get("CI"):
     settings.load_profile("ci")
+
+
+@pytest.fixture(scope="module")
+def task():
+    """A tiny task; tests that need another size or text define their own."""
+    from tests import _tiny  # imports torch, which most tests do without
+
+    return _tiny.task(n=64)
+
+
+@pytest.fixture(scope="module")
+def tokens(task, tmp_path_factory):
+    """The task's texts for the tiny BERT."""
+    from tests import _tiny
+
+    return _tiny.encoded(task, tmp_path_factory.mktemp("tokens"))
+
+
+@pytest.fixture(scope="module")
+def frozen_heap():
+    """Cheap garbage collections in a module that trains a lot."""
+    from tests import _tiny
+
+    with _tiny.frozen_heap():
+        yield

@@ -26,26 +26,13 @@ class Interrupted(BaseException):
     """What no handler on the way expects: the power goes."""
 
 
-@pytest.fixture(scope="module", autouse=True)
-def _quick_collections():
-    with _tiny.frozen_heap():
-        yield
+pytestmark = pytest.mark.usefixtures("frozen_heap")
 
 
 @pytest.fixture(autouse=True)
 def _every_step(monkeypatch):
     monkeypatch.setenv(checkpoints.SECONDS, "0")
     monkeypatch.setattr(checkpoints, "_WORK_BETWEEN", 0)
-
-
-@pytest.fixture(scope="module")
-def task():
-    return _tiny.task(n=64)
-
-
-@pytest.fixture(scope="module")
-def tokens(task, tmp_path_factory):
-    return _tiny.encoded(task, tmp_path_factory.mktemp("tokens"))
 
 
 def cell(use="full", **more):

@@ -46,10 +46,7 @@ ACROSS = {name: cell(name) for name in ("group_dro", "contrastive", "group_diffe
 OTHERS = {"flops": cell(budget=("flops", 2e8)), "seconds": cell(budget=("seconds", 0.3))}
 
 
-@pytest.fixture(scope="module", autouse=True)
-def _quick_collections():
-    with _tiny.frozen_heap():
-        yield
+pytestmark = pytest.mark.usefixtures("frozen_heap")
 
 
 @pytest.fixture(scope="module")

@@ -23,16 +23,6 @@ CPU = device.choose("cpu", "fp32")
 STRATEGIES = ("full", "temperature", "erase", "equalized_odds_threshold", "jtt", "jtt+temperature")
 
 
-@pytest.fixture(scope="module")
-def task():
-    return _tiny.task(n=64)
-
-
-@pytest.fixture(scope="module")
-def tokens(task, tmp_path_factory):
-    return _tiny.encoded(task, tmp_path_factory.mktemp("tokens"))
-
-
 def cells(*uses: str, **more) -> dict[str, plan.Cell]:
     planned = _tiny.cells("full", strategies={use: {} for use in uses}, **more)
     return {cell.label: cell for cell in planned}

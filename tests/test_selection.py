@@ -26,20 +26,12 @@ RULES = tuple(selection.RULES)
 NAMES = plugins.names("strategies")
 
 
-@pytest.fixture(scope="module", autouse=True)
-def _quick_collections():
-    with _tiny.frozen_heap():
-        yield
+pytestmark = pytest.mark.usefixtures("frozen_heap")
 
 
 @pytest.fixture(scope="module")
 def task():
     return _tiny.task(n=96)
-
-
-@pytest.fixture(scope="module")
-def tokens(task, tmp_path_factory):
-    return _tiny.encoded(task, tmp_path_factory.mktemp("tokens"))
 
 
 @pytest.fixture(scope="module")

@@ -31,20 +31,7 @@ def silent(fraction: float, words: str) -> None:
     """Report progress to nobody."""
 
 
-@pytest.fixture(scope="module", autouse=True)
-def _quick_collections():
-    with _tiny.frozen_heap():
-        yield
-
-
-@pytest.fixture(scope="module")
-def task():
-    return _tiny.task(n=64)
-
-
-@pytest.fixture(scope="module")
-def tokens(task, tmp_path_factory):
-    return _tiny.encoded(task, tmp_path_factory.mktemp("tokens"))
+pytestmark = pytest.mark.usefixtures("frozen_heap")
 
 
 def run(task, tokens, use="full", **more):

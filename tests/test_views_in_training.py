@@ -13,17 +13,6 @@ from bench.training.batches import drawn
 from bench.training.learn import training_split
 from bench.training.tokens import ORIGINAL, gathered
 from strategies.counterfactual_augmentation import CounterfactualAugmentation
-from tests import _tiny
-
-
-@pytest.fixture(scope="module")
-def task():
-    return _tiny.task(n=64)
-
-
-@pytest.fixture(scope="module")
-def tokens(task, tmp_path_factory):
-    return _tiny.encoded(task, tmp_path_factory.mktemp("tokens"))
 
 
 def texts(view):
