@@ -75,6 +75,11 @@ def test_a_worker_gives_its_reason_in_one_line(error, reason):
     assert worker._reason(error, job) == reason
 
 
+def test_the_dynamic_linker_ends_a_process_without_a_word():
+    one = Running(job=None, process=SimpleNamespace(exitcode=127), pipe=None, fraction=0.4)
+    assert local._verdict(one) == "out_of_memory: no room for a library at 40% of its budget"
+
+
 @pytest.mark.parametrize(
     ("kills", "verdict"),
     [
@@ -114,11 +119,11 @@ def launched(tmp_path, work, rows):
 
 @pytest.mark.slow
 def test_under_a_limit_a_batch_is_cut_until_it_fits(tmp_path):
-    job, reasons = launched(tmp_path, _workers.with_little_memory, 8192)
+    job, reasons = launched(tmp_path, _workers.with_little_memory, 32768)
     assert reasons == [""]
     ledger = store.read_ledger(job.destination)
-    assert ledger.rows_at_a_time < 8192
-    assert (ledger.steps, ledger.examples) == (2, 2 * 8192)
+    assert ledger.rows_at_a_time < 32768
+    assert (ledger.steps, ledger.examples) == (2, 2 * 32768)
 
 
 @pytest.mark.slow

@@ -18,6 +18,9 @@ from bench.launch.slots import Slots
 from bench.schema import BadInputError
 from bench.worker import Job
 
+_DYNAMIC_LINKER = 127
+"""Exit code of a process whose dynamic linker gave up, which it does only for want of memory."""
+
 
 @dataclass
 class Running:
@@ -159,6 +162,8 @@ def _verdict(one: Running) -> str:
         return f"another of its processes was killed at {one.fraction:.0%} of its budget"
     if code is not None and code < 0:
         return f"killed by signal {-code} at {one.fraction:.0%} of its budget"
+    if code == _DYNAMIC_LINKER and not one.reason:
+        return f"{memory.REASON}: no room for a library at {one.fraction:.0%} of its budget"
     return one.reason or f"ended with exit code {code}"
 
 

@@ -1,5 +1,7 @@
 """The device a cell runs on: what it computes in, how fast ways are switched on, what it costs."""
 
+import ctypes
+import gc
 import os
 import resource
 import sys
@@ -37,6 +39,19 @@ class Machine:
         """Wait for what was asked of an accelerator, so that it is charged to whoever asked."""
         if self.is_cuda:
             torch.cuda.synchronize(self.device)
+
+    def give_back(self) -> None:
+        """Return memory that an attempt held: to the device, and to the operating system.
+
+        The C library keeps freed memory for itself, where neither a kernel that is compiled
+        while running nor a thread's stack finds room.
+        """
+        gc.collect()
+        if self.is_cuda:
+            torch.cuda.empty_cache()
+        trim = getattr(ctypes.CDLL(None), "malloc_trim", None)  # glibc's
+        if trim is not None:
+            trim(0)
 
     def autocast(self) -> torch.autocast:
         """Return a fresh autocast context."""

@@ -89,6 +89,7 @@ def learn(  # noqa: PLR0913 - what, from what, where, and who is told
             if machine.ranks.size > 1 or not memory.ran_out(error):
                 raise
             said = memory.line(error)
+        machine.give_back()
         resume.forget()
     sizes = ", ".join(map(str, tried))
     raise CellFailedError(f"{memory.REASON}: {sizes} rows at a time on {machine.device}: {said}")

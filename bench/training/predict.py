@@ -58,6 +58,7 @@ def answer(
         except Exception as error:
             if size == 1 or not memory.ran_out(error):
                 raise
+        machine.give_back()
         size //= 2
 
 
