@@ -22,7 +22,7 @@ from transformers import (
 )
 
 from bench import model as models
-from bench import plan
+from bench import model_folder, plan
 from bench.budget import Meter
 from bench.suite import Suite
 from bench.tasks import redditbias
@@ -142,7 +142,7 @@ def plain_trainer(world, folder, *, padded: bool) -> Callable[[], float]:
     """The stock Trainer in fp32: padded to 128, or padded to the longest of each batch."""
     from transformers import AutoTokenizer
 
-    place, _ = models._locate(world[2].model)
+    place, _ = model_folder.locate(world[2].model)
     with models.quiet():
         model = AutoModelForSequenceClassification.from_pretrained(place)
     collate = None if padded else DataCollatorWithPadding(AutoTokenizer.from_pretrained(place))
