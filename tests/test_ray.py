@@ -1,7 +1,6 @@
 """Cells on a Ray cluster: the same predictions, whether a node sees the run's folder or not."""
 
 import shutil
-import subprocess
 import sys
 from types import SimpleNamespace
 
@@ -76,12 +75,12 @@ def test_two_nodes_give_the_predictions_of_this_machine(tmp_path):
     suite = _house.build(tmp_path, steps=4)
     local = _house.tunefair("run", suite, "--runs", tmp_path / "local", "--jobs", "2")
     assert local.returncode == 0, local.stderr
-    command = [sys.executable, "-m", "bench.cli", "run", suite, "--runs", tmp_path / "ray"]
-    done = subprocess.run(
-        [*_cluster.ALONE, sys.executable, "-m", "tests._cluster", *command,
-         "--launcher", "ray", "--address", _cluster.ADDRESS],
-        capture_output=True, text=True, check=False,
-    )  # fmt: skip
+    done = _cluster.alone(
+        *(sys.executable, "-m", "tests._cluster"),
+        *(sys.executable, "-m", "bench.cli", "run", suite, "--runs", tmp_path / "ray"),
+        *("--launcher", "ray", "--address", _cluster.ADDRESS),
+        capture_output=True,
+    )
     assert done.returncode == 0, done.stderr
     expected = _house.predictions(tmp_path / "local" / "small")
     assert _house.predictions(tmp_path / "ray" / "small") == expected

@@ -14,15 +14,12 @@ import subprocess
 import sys
 import tempfile
 import time
-from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 
-from bench import files
-from tests import _house
+from tests.performance.campaign import Campaign, Tally
 
-STEPS = 60
 WRITER = """
 import os, signal
 calls = 0
@@ -42,65 +39,8 @@ for name in ("fsync", "rename", "replace"):
 """
 
 
-@dataclass
-class Tally:
-    """What came of killing one kind of victim."""
-
-    kills: int = 0
-    seconds: list[float] = field(default_factory=list)
-    finished: list[int] = field(default_factory=list)
-    checkpoints: int = 0
-    lost: int = 0
-    torn: int = 0
-
-
-@dataclass
-class Campaign:
-    """One suite, its undisturbed predictions, and a folder that is killed over and over."""
-
-    home: Path
-    rng: np.random.Generator
-    more: tuple[str, ...] = ()
-    reference: dict[str, bytes] = field(default_factory=dict)
-    seconds: float = 0.0
-    runs: int = 0
-    unequal: int = 0
-    tallies: dict[str, Tally] = field(default_factory=dict)
-
-    def prepare(self) -> None:
-        """Make the suite and the undisturbed run."""
-        self.suite = _house.build(self.home, steps=STEPS)
-        begun = time.monotonic()
-        text = self.suite.read_text()
-        self.suite.write_text(text.replace("[strategies.own]", ""))
-        done = _house.tunefair("run", self.suite, "--runs", self.home / "undisturbed", "--jobs", 2)
-        if done.returncode:
-            raise SystemExit(done.stderr)
-        self.seconds = time.monotonic() - begun
-        self.reference = _house.predictions(self.home / "undisturbed" / "small")
-        self.fresh()
-
-    def fresh(self) -> None:
-        """Begin a run of its own folder."""
-        self.runs += 1
-        self.folder = self.home / f"runs{self.runs}"
-
-    def start(self, **environment: str) -> subprocess.Popen[str]:
-        """Start or resume the run, all of its processes in a group of their own."""
-        command = [sys.executable, "-m", "bench.cli", "run", str(self.suite), "--jobs", "2"]
-        return subprocess.Popen(
-            [*command, "--runs", str(self.folder), *self.more],
-            env=os.environ | {"TUNEFAIR_CHECKPOINT_SECONDS": "0"} | environment,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.PIPE,
-            text=True,
-            start_new_session=True,
-        )
-
-    def cells(self) -> dict[str, bytes]:
-        """Predictions of the finished cells; a folder that is none of these is torn."""
-        found = _house.predictions(self.folder / "small")
-        return {cell: content for cell, content in found.items() if not cell.startswith(".")}
+class Here(Campaign):
+    """A run on this machine, which ends where it is killed."""
 
     def kill(self, victim: str) -> None:
         """Resume the run and kill a victim at a random moment; then see what is left."""
@@ -116,25 +56,6 @@ class Campaign:
         tally.kills += 1
         tally.seconds.append(time.monotonic() - begun)
         self.look(tally, before)
-
-    def look(self, tally: Tally, before: dict[str, bytes]) -> None:
-        """Compare what is left with what was there and with the undisturbed run."""
-        folders = [p for p in (self.folder / "small" / "cells").glob("[!.]*") if p.is_dir()]
-        left = self.cells()
-        tally.finished.append(len(left))
-        tally.torn += sum(not files.is_sealed(f) for f in folders if f.name != "set-aside")
-        tally.lost += sum(left.get(cell) != content for cell, content in before.items())
-        tally.lost += sum(self.reference[cell] != content for cell, content in left.items())
-        tally.checkpoints += len(list(self.folder.glob("small/cells/.*.checkpoints/[0-9]*")))
-
-    def ended(self, code: int) -> None:
-        """Judge a run that nothing killed this time; a failed cell of before is run again."""
-        if code == 0:
-            self.unequal += self.cells() != self.reference
-            self.fresh()
-
-    def moment(self) -> float:
-        return float(self.rng.uniform(0, self.seconds))
 
     def kill_launcher(self):
         process = self.start()
@@ -187,25 +108,6 @@ def workers_of(launcher: int) -> list[int]:
     return [p for p, of in parent.items() if of in servers]
 
 
-def table(campaign: Campaign) -> str:
-    """Return what was found, as Markdown."""
-    lines = [
-        "| killed | kills | after (s) | cells finished then | checkpoints found | "
-        "finished cells lost or changed | torn cells taken for finished |",
-        "|---|--:|--:|--:|--:|--:|--:|",
-    ]
-    for victim, t in campaign.tallies.items():
-        after = f"{min(t.seconds):.1f}–{max(t.seconds):.1f}"
-        finished = f"{np.mean(t.finished):.1f} of {len(campaign.reference)}"
-        cells = (victim, t.kills, after, finished, t.checkpoints, t.lost, t.torn)
-        lines.append(f"| {' | '.join(map(str, cells))} |")
-    lines.append(
-        f"\n{campaign.runs - 1} runs ended in between, {campaign.unequal} of them with other "
-        f"predictions than the undisturbed run (which took {campaign.seconds:.1f} s)."
-    )
-    return "\n".join(lines)
-
-
 def main() -> None:
     """Kill, resume and tell."""
     parser = argparse.ArgumentParser()
@@ -214,15 +116,14 @@ def main() -> None:
     parser.add_argument("--victims", nargs="+", default=["launcher", "worker", "writer"])
     wanted = parser.parse_args()
     with tempfile.TemporaryDirectory() as home:
-        campaign = Campaign(Path(home), np.random.default_rng(wanted.seed))
+        campaign = Here(Path(home), np.random.default_rng(wanted.seed))
         campaign.prepare()
         while sum(t.kills for t in campaign.tallies.values()) < wanted.kills:
             campaign.kill(str(campaign.rng.choice(wanted.victims)))
-            print(table(campaign), flush=True)
+            print(campaign.table(), flush=True)
         campaign.finish()
-        print(table(campaign))
-        good = all(t.lost == t.torn == 0 for t in campaign.tallies.values())
-        sys.exit(not good or campaign.unequal > 0)
+        print(campaign.table())
+        sys.exit(not campaign.lossless())
 
 
 if __name__ == "__main__":

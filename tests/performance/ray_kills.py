@@ -1,0 +1,146 @@
+"""Kill workers and nodes of a Ray cluster under a small run, which must end as if nothing was.
+
+    python -m tests.performance.ray_kills [--kills 20] [--seed 0] [--victims worker node]
+
+Two nodes on loopback, in a network namespace; one SIGKILL a run, at a random moment at which
+the victim trains a cell. A node is killed by its raylet; another takes its place. Each run must
+end by itself, with the predictions of the local launcher. Prints a Markdown table.
+"""
+
+import argparse
+import os
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+from tests import _cluster
+from tests.performance.campaign import Campaign, Tally
+
+PATIENCE_SECONDS = 300
+
+
+@dataclass(kw_only=True)
+class OnRay(Campaign):
+    """Runs on a cluster, one after another, each of which outlives a kill."""
+
+    cluster: _cluster.Cluster
+    more: tuple[str, ...] = ("--launcher", "ray", "--address", _cluster.ADDRESS)
+    took: list[float] = field(default_factory=list)
+    unended: list[str] = field(default_factory=list)
+
+    def round(self, victim: str = "") -> None:
+        """Begin a run, kill a victim, and judge what became of the run."""
+        begun = time.monotonic()
+        process = self.start()
+        if hit := bool(victim) and self.strike(process, victim):
+            tally = self.tallies.setdefault(victim, Tally())
+            tally.kills += 1
+            tally.seconds.append(time.monotonic() - begun)
+            before = self.cells()
+            self.look(tally, {})
+        self.judge(process)
+        if hit:
+            self.took.append(time.monotonic() - begun)
+            tally.lost += self.lost(before)
+        if hit and victim == "node":
+            self.cluster.add()
+        self.fresh()
+
+    def strike(self, process: subprocess.Popen[str], victim: str) -> bool:
+        """Wait for a moment and kill a victim; False: the run ended before."""
+        moment = time.monotonic() + self.moment()
+        while process.poll() is None:
+            found = getattr(self, f"{victim}s")() if time.monotonic() > moment else []
+            if found:
+                os.kill(int(self.rng.choice(found)), signal.SIGKILL)
+                return True
+            time.sleep(0.02)
+        return False
+
+    def workers(self) -> list[int]:
+        """Return the processes that train a cell."""
+        return [pid for pid, (_, command) in processes().items() if _trains(command)]
+
+    def nodes(self) -> list[int]:
+        """Return the raylet of the newest node if it trains a cell."""
+        there = processes()
+        busy = {parent for parent, command in there.values() if _trains(command)}
+        address = f"--node_ip_address={self.cluster.newest}"
+        return [p for p in busy if p in there and address in there[p][1]]
+
+    def judge(self, process: subprocess.Popen[str]) -> None:
+        """Wait for the run's end and compare all predictions."""
+        try:
+            _, said = process.communicate(timeout=PATIENCE_SECONDS)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            _, said = process.communicate()
+        if process.returncode:
+            self.unended.append(f"run {self.runs}, code {process.returncode}: {said[-2000:]}")
+        self.unequal += self.cells() != self.reference
+
+    def table(self) -> str:
+        """Return what was found, as Markdown."""
+        took = f"{min(self.took):.1f} to {max(self.took):.1f} s" if self.took else "no time"
+        return (
+            f"{super().table()} Runs with a kill took {took}; "
+            f"{len(self.unended)} did not end well. {' '.join(self.unended)}"
+        )
+
+
+def processes() -> dict[int, tuple[int, str]]:
+    """Return the parent and the command line of every process of the namespace."""
+    found = {}
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            parent = int(stat.read_text().rsplit(")", 1)[1].split()[1])
+            found[int(stat.parent.name)] = parent, (stat.parent / "cmdline").read_text()
+        except OSError:  # it ended meanwhile
+            continue
+    return found
+
+
+def _trains(command: str) -> bool:
+    return command.startswith("ray::run_cell")
+
+
+def inside(kills: int, seed: int, victims: list[str]) -> int:
+    """Kill so many of each kind of victim and tell."""
+    os.environ["TUNEFAIR_CHECKPOINT_SECONDS"] = "0"  # the nodes hand it to their workers
+    campaign = OnRay(Path.home(), np.random.default_rng(seed), cluster=_cluster.Cluster())
+    campaign.prepare()
+    begun = time.monotonic()
+    campaign.round()
+    campaign.seconds = time.monotonic() - begun
+    print(campaign.table(), flush=True)
+    for victim in victims:
+        while victim not in campaign.tallies or campaign.tallies[victim].kills < kills:
+            campaign.round(victim)
+            print(campaign.table(), flush=True)
+    return int(not campaign.lossless() or bool(campaign.unended))
+
+
+def main() -> None:
+    """Go where only this cluster is, and kill there."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--kills", type=int, default=20)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--victims", nargs="+", default=["worker", "node"])
+    parser.add_argument("--inside", action="store_true", help=argparse.SUPPRESS)
+    wanted = parser.parse_args()
+    if wanted.inside:
+        sys.exit(inside(wanted.kills, wanted.seed, wanted.victims))
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # so that the cluster is cleared away
+    if why_not := _cluster.why_not():
+        sys.exit(why_not)
+    again = (sys.executable, "-m", "tests.performance.ray_kills", *sys.argv[1:], "--inside")
+    sys.exit(_cluster.alone(*again).returncode)
+
+
+if __name__ == "__main__":
+    main()
