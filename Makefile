@@ -6,7 +6,7 @@ PYTHON ?= python3
 BIN   := .venv/bin
 READY := .venv/ready
 
-.PHONY: setup bench test test-slow check report gate performance fuzz kills check-supply clean
+.PHONY: setup bench test test-slow check report gate performance fuzz kills ray-kills check-supply clean
 
 setup: $(READY)
 
@@ -57,6 +57,10 @@ fuzz: $(READY)
 # A small run is killed again and again and resumed: predictions must not change.
 kills: $(READY)
 	OMP_NUM_THREADS=1 OMP_WAIT_POLICY=passive nice $(BIN)/python -m tests.performance.kills
+
+# Workers and nodes of a Ray cluster of its own are killed under a run; needs the extra `ray`.
+ray-kills: $(READY)
+	OMP_NUM_THREADS=1 OMP_WAIT_POLICY=passive nice $(BIN)/python -m tests.performance.ray_kills
 
 # Known weaknesses of the pinned packages, and every licence; the first asks a service.
 check-supply: $(READY)

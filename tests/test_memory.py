@@ -2,6 +2,7 @@
 
 import os
 import signal
+from contextlib import ExitStack
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -14,7 +15,7 @@ from bench.launch import local
 from bench.launch.local import Launcher, Running
 from bench.launch.slots import Slots
 from bench.schema import BadInputError, CellFailedError
-from tests import _tiny, _workers
+from tests import _house, _memory_group, _tiny, _workers
 
 
 def failure(make):
@@ -132,3 +133,49 @@ def test_under_a_limit_without_any_room_the_cell_is_out_of_memory(tmp_path):
     assert len(reasons) == 1
     assert reasons[0].startswith("out_of_memory")
     assert not job.destination.exists()
+
+
+HUNGRY = """
+from dataclasses import dataclass
+import torch
+from bench.strategy import Objective, Strategy
+
+class Filling(Objective):
+    def forward(self, output, batch):
+        return super().forward(output, batch) * torch.ones(2**31).mean()  # 8 GiB
+
+@dataclass(frozen=True, kw_only=True)
+class Own(Strategy):
+    reference = "none"
+
+    def objective(self, train, hidden_size):
+        return Filling()
+"""
+
+
+@pytest.fixture
+def little_memory():
+    """The file of a control group with 3 GiB that takes in a process by its id."""
+    with ExitStack() as stack:
+        try:
+            group = stack.enter_context(_memory_group.limited(3 * 2**30))
+        except (OSError, KeyError) as error:
+            pytest.skip(f"NOT TESTED: no control group for memory may be made here: {error}")
+        yield group
+
+
+@pytest.mark.slow
+def test_a_worker_that_the_kernel_kills_harms_no_other(tmp_path, little_memory):
+    suite = _house.build(tmp_path, steps=4)
+    (tmp_path / "mine" / "own.py").write_text(HUNGRY)
+    done = _house.tunefair(
+        *("run", suite, "--runs", tmp_path / "runs", "--jobs", "2"),
+        preexec_fn=lambda: little_memory.write_text(str(os.getpid())),
+    )
+    run = tmp_path / "runs" / "small"
+    assert done.returncode == 1, done.stderr
+    said = done.stderr.splitlines()
+    killed = "failed: out_of_memory: killed by the kernel at 0% of its budget"
+    assert sorted(killed in line for line in said if " own · seed " in line) == [True, True]
+    assert len(_house.predictions(run)) == 4
+    assert "killed by the kernel" in (run / "report.html").read_text()
