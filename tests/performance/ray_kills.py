@@ -44,9 +44,12 @@ class OnRay(Campaign):
             before = self.cells()
             self.look(tally, {})
         self.judge(process)
+        took = time.monotonic() - begun
         if hit:
-            self.took.append(time.monotonic() - begun)
+            self.took.append(took)
             tally.lost += self.lost(before)
+        else:
+            self.seconds = took  # the machine may be busier or freer than it was
         if hit and victim == "node":
             self.cluster.add()
         self.fresh()
@@ -114,9 +117,7 @@ def inside(kills: int, seed: int, victims: list[str]) -> int:
     os.environ["TUNEFAIR_CHECKPOINT_SECONDS"] = "0"  # the nodes hand it to their workers
     campaign = OnRay(Path.home(), np.random.default_rng(seed), cluster=_cluster.Cluster())
     campaign.prepare()
-    begun = time.monotonic()
     campaign.round()
-    campaign.seconds = time.monotonic() - begun
     print(campaign.table(), flush=True)
     for victim in victims:
         while victim not in campaign.tallies or campaign.tallies[victim].kills < kills:
