@@ -2,9 +2,9 @@
 
     python -m tests.performance.ray_kills [--kills 20] [--seed 0] [--victims worker node]
 
-Two nodes on loopback, in a network namespace; one SIGKILL a run, at a random moment at which
-the victim trains a cell. A node is killed by its raylet; another takes its place. Each run must
-end by itself, with the predictions of the local launcher. Prints a Markdown table.
+Two nodes on loopback, in a network namespace; SIGKILL at random moments at which the victim
+trains a cell, as long as the run lasts. A node is killed by its raylet; another takes its place.
+Each run must end by itself, with the predictions of the local launcher. Prints a Markdown table.
 """
 
 import argparse
@@ -33,25 +33,25 @@ class OnRay(Campaign):
     took: list[float] = field(default_factory=list)
     unended: list[str] = field(default_factory=list)
 
-    def round(self, victim: str = "") -> None:
-        """Begin a run, kill a victim, and judge what became of the run."""
+    def round(self, victim: str = "", most: int = 0) -> None:
+        """Begin a run, kill victims while it lasts, and judge what became of it."""
         begun = time.monotonic()
         process = self.start()
-        if hit := bool(victim) and self.strike(process, victim):
-            tally = self.tallies.setdefault(victim, Tally())
+        held: dict[str, bytes] = {}
+        tally = self.tallies.get(victim, Tally())
+        while tally.kills < most and self.strike(process, victim):
+            self.tallies[victim] = tally
             tally.kills += 1
             tally.seconds.append(time.monotonic() - begun)
-            before = self.cells()
-            self.look(tally, {})
+            self.look(tally, held)
+            print(self.table(), flush=True)
+            held = self.cells()
+            if victim == "node":
+                self.cluster.add()
         self.judge(process)
-        took = time.monotonic() - begun
-        if hit:
-            self.took.append(took)
-            tally.lost += self.lost(before)
-        else:
-            self.seconds = took  # the machine may be busier or freer than it was
-        if hit and victim == "node":
-            self.cluster.add()
+        tally.lost += self.lost(held)
+        self.took.append(time.monotonic() - begun)
+        self.seconds = self.seconds or self.took[0]
         self.fresh()
 
     def strike(self, process: subprocess.Popen[str], victim: str) -> bool:
@@ -89,9 +89,9 @@ class OnRay(Campaign):
 
     def table(self) -> str:
         """Return what was found, as Markdown."""
-        took = f"{min(self.took):.1f} to {max(self.took):.1f} s" if self.took else "no time"
+        took = ", ".join(f"{seconds:.0f}" for seconds in self.took)
         return (
-            f"{super().table()} Runs with a kill took {took}; "
+            f"{super().table()} They took {took} s; "
             f"{len(self.unended)} did not end well. {' '.join(self.unended)}"
         )
 
@@ -117,11 +117,11 @@ def inside(kills: int, seed: int, victims: list[str]) -> int:
     os.environ["TUNEFAIR_CHECKPOINT_SECONDS"] = "0"  # the nodes hand it to their workers
     campaign = OnRay(Path.home(), np.random.default_rng(seed), cluster=_cluster.Cluster())
     campaign.prepare()
+    campaign.seconds = 0.0
     campaign.round()
-    print(campaign.table(), flush=True)
     for victim in victims:
         while victim not in campaign.tallies or campaign.tallies[victim].kills < kills:
-            campaign.round(victim)
+            campaign.round(victim, kills)
             print(campaign.table(), flush=True)
     return int(not campaign.lossless() or bool(campaign.unended))
 
