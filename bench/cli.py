@@ -1,8 +1,10 @@
 """The command line: one short function a verb, and the only wiring of the stages."""
 
 import os
+import signal
 import sys
 from pathlib import Path
+from types import FrameType
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
@@ -20,6 +22,9 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
+_BY_SIGNAL = 128
+"""Plus the signal's number: exit code of what a signal ended."""
+_STOPPED = (_BY_SIGNAL + signal.SIGINT, _BY_SIGNAL + signal.SIGTERM)
 out = Console()
 err = Console(stderr=True)
 
@@ -67,6 +72,7 @@ def run(
     from bench import run as stages
     from bench import suite as suites
 
+    signal.signal(signal.SIGTERM, _stop)
     path = suites.find(suite)
     chosen = stages.with_seeds(suites.read(path), seeds)
     stages.check_names(chosen)
@@ -356,6 +362,11 @@ def doctor() -> None:
     raise typer.Exit(0 if fit else 1)
 
 
+def _stop(number: int, frame: FrameType | None) -> None:
+    """End as Ctrl-C does, so that workers are ended too."""
+    raise SystemExit(_BY_SIGNAL + number)
+
+
 def _say(problem: str) -> None:
     """Print a problem as one line; a name in it may hold what a terminal would obey."""
     line = "".join(c if c.isprintable() else repr(c)[1:-1] for c in " ".join(problem.split()))
@@ -378,9 +389,10 @@ def main() -> None:
     except MemoryError as error:
         _say(f"out of memory: {error}")
         sys.exit(1)
-    except KeyboardInterrupt:
-        err.print("tunefair: stopped; the same command goes on where this one ended")
-        sys.exit(130)
+    except SystemExit as end:
+        if end.code in _STOPPED:
+            _say("stopped; the same command goes on where this one ended")
+        raise
 
 
 if __name__ == "__main__":

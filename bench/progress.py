@@ -73,7 +73,8 @@ class Watch:
         trace: TracebackType | None,
     ) -> None:
         """Stop drawing."""
-        self.bars.stop()
+        if self.console.is_terminal:
+            self.bars.stop()
 
     def update(self, running: Sequence[Running]) -> None:
         """Take in what the workers said last."""

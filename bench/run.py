@@ -146,6 +146,7 @@ def train_missing(jobs: Sequence[Job], run: Path, wishes: Wishes) -> int:
     slots = Slots.initial(wishes.device, wishes.jobs, wishes.processes)
     for folder in (run / "cells", run / "yardsticks"):
         files.remove_drafts(folder)
+    _remove_spent_checkpoints(run / "cells")
     waiting = [job for job in jobs if not _is_finished(job, console)]
     if not waiting:
         console.print(f"all {len(jobs)} cells are finished already", highlight=False)
@@ -167,6 +168,13 @@ def train_missing(jobs: Sequence[Job], run: Path, wishes: Wishes) -> int:
     return len(reasons)
 
 
+def _remove_spent_checkpoints(cells: Path) -> None:
+    """Remove those of finished cells, still planned or not: workers died before they could."""
+    for folder in cells.glob(".*.checkpoints"):
+        if files.is_sealed(folder.with_name(folder.name[1:].removesuffix(".checkpoints"))):
+            shutil.rmtree(folder, ignore_errors=True)
+
+
 def _launcher(
     wishes: Wishes, slots: Slots, watch: Watch, finished: Callable[[Job, str], None]
 ) -> local.Launcher | remote.Launcher:
@@ -181,7 +189,6 @@ def _launcher(
 
 def _is_finished(job: Job, console: Console) -> bool:
     if files.is_sealed(job.destination):
-        shutil.rmtree(job.checkpoints, ignore_errors=True)  # its worker died before it could
         return True
     if job.destination.exists():
         shelf = files.set_aside(job.destination)

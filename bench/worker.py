@@ -58,7 +58,7 @@ def main(job: Job, pipe: Connection) -> None:
         reason, code = attempt(job, lambda fraction, words: pipe.send((fraction, words)))
         if reason:
             pipe.send(reason)
-    except (BrokenPipeError, KeyboardInterrupt):
+    except BrokenPipeError:
         code = 1
     sys.exit(code)
 
@@ -106,8 +106,6 @@ def assist(job: Job, rank: int) -> None:
         from bench import train
 
         train.assist(job.cell, (task, tokens), _ranks(job, rank), first=first, device=job.device)
-    except KeyboardInterrupt:
-        sys.exit(1)
     except Exception:
         if os.environ.get("TUNEFAIR_TRACEBACK"):
             raise

@@ -8,6 +8,7 @@ import tempfile
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
+from multiprocessing import forkserver
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 from pathlib import Path
@@ -78,6 +79,7 @@ class Launcher:
         _limit_threads(jobs)
         context = multiprocessing.get_context("forkserver")
         context.set_forkserver_preload(list(self.preload))
+        _start_fork_server()
         queue = Queue(jobs)
         try:
             while queue.unfinished:
@@ -139,6 +141,15 @@ class Launcher:
         self._ended += 1
         for job, reason in queue.end(one.job, _verdict(one)):
             self.finished(job, reason)
+
+
+def _start_fork_server() -> None:
+    """Start it deaf to Ctrl-C, which a terminal sends to all: the launcher ends the workers."""
+    heard = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        forkserver.ensure_running()
+    finally:
+        signal.signal(signal.SIGINT, heard)
 
 
 def _read(one: Running) -> None:

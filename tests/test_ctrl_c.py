@@ -1,0 +1,115 @@
+"""Ctrl-C and SIGTERM: a run stops in one line, leaves no worker, and goes on where it ended."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from bench import files
+from tests import _house
+
+pytestmark = pytest.mark.slow
+GOES_ON = "tunefair: stopped; the same command goes on where this one ended"
+
+
+@pytest.fixture(scope="module")
+def suite(tmp_path_factory):
+    """Four cells of a second or two each."""
+    file = _house.build(tmp_path_factory.mktemp("house"), steps=60)
+    file.write_text(file.read_text().replace("[strategies.own]", ""))
+    return file
+
+
+@pytest.fixture(scope="module")
+def undisturbed(suite, tmp_path_factory):
+    """The predictions of a run that nobody stops."""
+    runs = tmp_path_factory.mktemp("undisturbed")
+    assert _house.tunefair("run", suite, "--runs", runs).returncode == 0
+    return _house.predictions(runs / "small")
+
+
+def start(*arguments):
+    """Start the command line in a process group of its own, as a shell does."""
+    return subprocess.Popen(
+        [sys.executable, "-m", "bench.cli", *map(str, arguments)],
+        env=os.environ | {"TUNEFAIR_CHECKPOINT_SECONDS": "0", "COLUMNS": "200"},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+
+
+def alive(group):
+    """Return the processes of a group that still run."""
+    found = []
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            state, _, of = stat.read_text().rsplit(")", 1)[1].split()[:3]
+        except OSError:
+            continue
+        if int(of) == group and state != "Z":
+            found.append(stat.parent.name)
+    return found
+
+
+def wait_until(true, seconds=120):
+    end = time.monotonic() + seconds
+    while not true():
+        assert time.monotonic() < end
+        time.sleep(0.01)
+
+
+def finished(run):
+    """Return the predictions of the cells that bear their name."""
+    found = _house.predictions(run)
+    return {cell: content for cell, content in found.items() if not cell.startswith(".")}
+
+
+def reading(runs, process):
+    return (runs / "small" / ".lock").exists()
+
+
+def starting_workers(runs, process):
+    """The launcher, multiprocessing's tracker, and the fork server, which imports."""
+    return len(alive(process.pid)) >= 3
+
+
+def training(runs, process):
+    return any((runs / "small").glob("cells/.*.checkpoints/[0-9]*"))
+
+
+def after_a_cell(runs, process):
+    return finished(runs / "small")
+
+
+@pytest.mark.parametrize(
+    ("stop", "moment"),
+    [
+        (signal.SIGINT, reading),
+        (signal.SIGINT, starting_workers),
+        (signal.SIGINT, training),
+        (signal.SIGINT, after_a_cell),
+        (signal.SIGTERM, training),
+    ],
+)
+def test_a_stopped_run_says_how_to_go_on_and_does(stop, moment, suite, undisturbed, tmp_path):
+    command = ("run", suite, "--runs", tmp_path, "--jobs", 2)
+    process = start(*command)
+    wait_until(lambda: moment(tmp_path, process))
+    os.killpg(process.pid, stop)
+    _, said = process.communicate(timeout=30)
+    assert process.returncode == 128 + stop
+    said = [line for line in said.splitlines() if " finished" not in line]
+    assert said == [GOES_ON]
+    wait_until(lambda: not alive(process.pid), seconds=1)
+    for cell, content in finished(tmp_path / "small").items():
+        assert files.is_sealed(tmp_path / "small" / "cells" / cell)
+        assert content == undisturbed[cell]
+    again = _house.tunefair(*command)
+    assert again.returncode == 0, again.stderr
+    assert _house.predictions(tmp_path / "small") == undisturbed
