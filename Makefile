@@ -50,9 +50,9 @@ check: $(READY)
 performance: $(READY)
 	OMP_NUM_THREADS=1 OMP_WAIT_POLICY=passive $(BIN)/pytest tests/performance -m performance -s -p no:xdist
 
-# Inputs nobody thought of, 20,000 of each kind: hours, niced.
+# Inputs and interruptions nobody thought of, 20,000 of each kind: an hour, niced.
 fuzz: $(READY)
-	nice $(BIN)/pytest tests/test_fuzz.py --hypothesis-profile=fuzz --hypothesis-show-statistics
+	nice $(BIN)/pytest tests/test_fuzz.py tests/test_store_states.py --hypothesis-profile=fuzz --hypothesis-show-statistics
 
 # A small run is killed again and again and resumed: predictions must not change.
 kills: $(READY)

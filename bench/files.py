@@ -9,6 +9,7 @@ import shutil
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -76,7 +77,7 @@ def write_sealed(folder: Path, fill: Callable[[Path], None]) -> None:
     except OSError:
         if is_sealed(folder):
             return
-        if not (draft / SEAL).is_file() or not folder.exists():
+        if not (draft / SEAL).is_file() or not stands(folder):
             raise
         set_aside(folder)
         draft.rename(folder)
@@ -129,8 +130,13 @@ def set_aside(folder: Path) -> Path:
     """Move a damaged folder out of the way, never delete it, and return where it went."""
     shelf = folder.parent / "set-aside"
     shelf.mkdir(exist_ok=True)
-    number = 1 + sum(p.name.startswith(folder.name) for p in shelf.iterdir())
-    return folder.rename(shelf / f"{folder.name}-{number}")
+    places = (shelf / f"{folder.name}-{number}" for number in count(1))
+    return folder.rename(next(place for place in places if not stands(place)))
+
+
+def stands(path: Path) -> bool:
+    """Whether anything is there, even a link that leads nowhere."""
+    return path.exists() or path.is_symlink()
 
 
 def remove_drafts(folder: Path) -> None:

@@ -190,7 +190,7 @@ def _launcher(
 def _is_finished(job: Job, console: Console) -> bool:
     if files.is_sealed(job.destination):
         return True
-    if job.destination.exists():
+    if files.stands(job.destination):
         shelf = files.set_aside(job.destination)
         console.print(f"[yellow]damaged[/]: {job.destination.name} was set aside as {shelf}")
     return False

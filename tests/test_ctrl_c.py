@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -32,9 +33,18 @@ def undisturbed(suite, tmp_path_factory):
     return _house.predictions(runs / "small")
 
 
-def start(*arguments):
-    """Start the command line in a process group of its own, as a shell does."""
-    return subprocess.Popen(
+@pytest.fixture(autouse=True)
+def _heard():
+    """A shell makes what it runs in the background deaf to Ctrl-C: the tests too, perhaps."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@contextmanager
+def started(*arguments):
+    """The command line in a process group of its own, as a shell runs it."""
+    process = subprocess.Popen(
         [sys.executable, "-m", "bench.cli", *map(str, arguments)],
         env=os.environ | {"TUNEFAIR_CHECKPOINT_SECONDS": "0", "COLUMNS": "200"},
         stdout=subprocess.PIPE,
@@ -42,6 +52,12 @@ def start(*arguments):
         text=True,
         start_new_session=True,
     )
+    with process:
+        try:
+            yield process
+        finally:
+            for one in alive(process.pid):
+                os.kill(int(one), signal.SIGKILL)
 
 
 def alive(group):
@@ -99,14 +115,13 @@ def after_a_cell(runs, process):
 )
 def test_a_stopped_run_says_how_to_go_on_and_does(stop, moment, suite, undisturbed, tmp_path):
     command = ("run", suite, "--runs", tmp_path, "--jobs", 2)
-    process = start(*command)
-    wait_until(lambda: moment(tmp_path, process))
-    os.killpg(process.pid, stop)
-    _, said = process.communicate(timeout=30)
+    with started(*command) as process:
+        wait_until(lambda: moment(tmp_path, process))
+        os.killpg(process.pid, stop)
+        _, said = process.communicate(timeout=60)
+        wait_until(lambda: not alive(process.pid), seconds=5)
     assert process.returncode == 128 + stop
-    said = [line for line in said.splitlines() if " finished" not in line]
-    assert said == [GOES_ON]
-    wait_until(lambda: not alive(process.pid), seconds=1)
+    assert [line for line in said.splitlines() if " finished" not in line] == [GOES_ON]
     for cell, content in finished(tmp_path / "small").items():
         assert files.is_sealed(tmp_path / "small" / "cells" / cell)
         assert content == undisturbed[cell]

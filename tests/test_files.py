@@ -77,6 +77,25 @@ def test_two_damaged_folders_of_one_name_are_both_kept(tmp_path):
     assert len(list((tmp_path / "set-aside").iterdir())) == 2
 
 
+def test_what_is_set_aside_takes_no_place_that_is_taken(tmp_path):
+    """A person may have cleared a part of the shelf, and a file replaces a file unasked."""
+    shelf = tmp_path / "set-aside"
+    for content in ("1", "2", "3"):
+        (tmp_path / "cell").write_text(content)
+        place = files.set_aside(tmp_path / "cell")
+        if content == "2":
+            (shelf / "cell-1").unlink()
+    assert place.read_text() == "3"
+    assert sorted(p.read_text() for p in shelf.iterdir()) == ["2", "3"]
+
+
+def test_a_link_that_leads_nowhere_is_set_aside_too(tmp_path):
+    (tmp_path / "cell").symlink_to(tmp_path / "gone")
+    files.write_sealed(tmp_path / "cell", filled("x"))
+    assert files.is_sealed(tmp_path / "cell")
+    assert (tmp_path / "set-aside" / "cell-1").is_symlink()
+
+
 def test_json_has_null_where_a_number_is_not_finite():
     text = files.to_json({"a": float("nan"), "b": [float("inf"), 1.5], "c": (True, None)})
     assert json.loads(text) == {"a": None, "b": [None, 1.5], "c": [True, None]}
