@@ -12,6 +12,9 @@ from bench.schema import BadInputError
 from bench.worker import Job
 from tests import _cluster, _house, _tiny
 
+WHY_NOT = _cluster.why_not()
+needs_cluster = pytest.mark.skipif(bool(WHY_NOT), reason=WHY_NOT)
+
 
 @pytest.fixture(scope="module")
 def job(tmp_path_factory):
@@ -69,18 +72,33 @@ def test_no_address_is_one_line():
         ray.connect("")
 
 
+def on_two_nodes(suite, runs, *more):
+    return _cluster.alone(
+        *(sys.executable, "-m", "tests._cluster"),
+        *(sys.executable, "-m", "bench.cli", "run", suite, "--runs", runs, *more),
+        *("--launcher", "ray", "--address", _cluster.ADDRESS),
+        capture_output=True,
+        timeout=600,
+    )
+
+
 @pytest.mark.slow
-@pytest.mark.skipif(bool(_cluster.why_not()), reason=_cluster.why_not())
+@needs_cluster
+def test_nodes_that_run_low_on_memory_end_a_run_as_out_of_memory(tmp_path, monkeypatch):
+    monkeypatch.setenv("RAY_memory_usage_threshold", "0.001")  # every node is low from the start
+    suite = _house.build(tmp_path, steps=4)
+    done = on_two_nodes(suite, tmp_path / "ray", "--only", "full", "--seeds", "1")
+    assert done.returncode == 1, done.stderr
+    assert "full · seed 0 failed: out_of_memory: Ray killed its worker" in done.stderr
+
+
+@pytest.mark.slow
+@needs_cluster
 def test_two_nodes_give_the_predictions_of_this_machine(tmp_path):
     suite = _house.build(tmp_path, steps=4)
     local = _house.tunefair("run", suite, "--runs", tmp_path / "local", "--jobs", "2")
     assert local.returncode == 0, local.stderr
-    done = _cluster.alone(
-        *(sys.executable, "-m", "tests._cluster"),
-        *(sys.executable, "-m", "bench.cli", "run", suite, "--runs", tmp_path / "ray"),
-        *("--launcher", "ray", "--address", _cluster.ADDRESS),
-        capture_output=True,
-    )
+    done = on_two_nodes(suite, tmp_path / "ray")
     assert done.returncode == 0, done.stderr
     expected = _house.predictions(tmp_path / "local" / "small")
     assert _house.predictions(tmp_path / "ray" / "small") == expected

@@ -128,6 +128,7 @@ def connect(address: str) -> Any:
     if not address:
         raise BadInputError("--launcher ray: give the cluster's --address, for example auto")
     os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
+    os.environ.setdefault("RAY_task_oom_retries", str(RETRIES))  # without it Ray never gives up
     try:
         import ray
     except ModuleNotFoundError:
@@ -166,6 +167,9 @@ def _board(ray: Any) -> Any:
 def _result(ray: Any, reference: Any) -> Ended:
     try:
         ended: Ended = ray.get(reference)
+    except ray.exceptions.OutOfMemoryError:
+        said = "Ray killed its worker, and each that followed, because a node ran low on memory"
+        return Ended(reason=f"{memory.REASON}: {said}", code=1)
     except ray.exceptions.RayError as error:
         line = memory.line(error)[:200]
         return Ended(reason=f"died {RETRIES + 1} times: {type(error).__name__}: {line}", code=1)
