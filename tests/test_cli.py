@@ -1,8 +1,10 @@
 """The way through the house, from a suite file to a report, by the command line."""
 
 import json
+import resource
 import subprocess
 import sys
+from functools import partial
 
 import pytest
 
@@ -49,6 +51,17 @@ def test_a_run_leaves_a_report_and_measurements_with_the_interface_keys(run):
     assert {row["seed"] for row in rows if row["strategy"] == "full"} == {None, 0, 1}
     assert "<html" in (runs / "small" / "report.html").read_text()
     assert "6/6" in done.stderr
+
+
+def test_a_limit_on_addresses_is_told_before_a_chart_aborts_the_process(run, tmp_path):
+    _, runs, _ = run
+    limit = partial(resource.setrlimit, resource.RLIMIT_AS, (4 * 2**30,) * 2)
+    page = tmp_path / "page.html"
+    done = _house.tunefair("report", runs / "small", "--out", page, preexec_fn=limit)
+    assert done.returncode == 2
+    (said,) = done.stderr.strip().splitlines()
+    assert "66 GiB of addresses (not of memory), ulimit -v allows 4;" in said
+    assert not page.exists()
 
 
 def test_a_second_run_trains_nothing_and_changes_nothing(run):

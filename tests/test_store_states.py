@@ -176,7 +176,7 @@ class FakeLauncher:
             self.finished(job, "diverged" if job.cell.id == self.failing else "")
 
 
-moments = st.integers(1, 60)
+moments = st.integers(1, 40)  # a cell takes some thirty calls
 shares = st.floats(0, 1, exclude_max=True)
 cells = st.sampled_from(CELLS)
 
@@ -190,6 +190,8 @@ class Store(RuleBasedStateMachine):
         self.patches = ExitStack()
         self.patches.enter_context(mock.patch.object(os, "fsync", no_sync))
         self.finished = set[str]()
+        self.failed = set[str]()
+        self.emptied = set[str]()
         self.damaged: list[tuple[str, Content]] = []
 
     def teardown(self) -> None:
@@ -210,9 +212,10 @@ class Store(RuleBasedStateMachine):
             for cell in CELLS
         ]
 
-    def note_finished(self) -> None:
+    def note(self) -> None:
         """Remember what a death left whole: it must stay so."""
         self.finished |= {cell for cell in CELLS if is_whole(cell, self.place(cell))}
+        self.failed = {c for c in CELLS if collect.failure_file(self.run, c).is_file()}
 
     @rule(cell=cells)
     def write(self, cell: str) -> None:
@@ -224,7 +227,7 @@ class Store(RuleBasedStateMachine):
     def die_writing(self, cell: str, at: int, torn: float) -> None:
         with dying(at, torn):
             files.write_sealed(self.place(cell), partial(fill, cell))
-        self.note_finished()
+        self.note()
 
     @rule(cell=cells, at=moments, torn=shares)
     def die_writing_a_checkpoint(self, cell: str, at: int, torn: float) -> None:
@@ -250,6 +253,7 @@ class Store(RuleBasedStateMachine):
         self.finished.remove(cell)
         if instead == "a folder":
             self.place(cell).mkdir()
+            self.emptied.add(cell)
         elif instead == "a file":
             self.place(cell).write_bytes(b"mine")
             self.damaged.append((cell, content(self.place(cell))))
@@ -288,17 +292,18 @@ class Store(RuleBasedStateMachine):
 
     @rule(failing=st.sampled_from(["", *CELLS]))
     def run_again(self, failing: str) -> None:
-        before = set(self.finished)
-        assert self.resume(failing) == set(CELLS) - before
-        self.finished |= set(CELLS) - {failing}
-        hidden = [p.name for p in (self.run / "cells").glob(".*")]
-        assert set(hidden) <= {f".{cell}.checkpoints" for cell in set(CELLS) - before}
+        missing = set(CELLS) - self.finished
+        assert self.resume(failing) == missing
+        self.finished |= missing - {failing}
+        self.failed = (self.failed - missing) | (missing & {failing})
+        hidden = {p.name for p in (self.run / "cells").glob(".*")}
+        assert hidden <= {f".{cell}.checkpoints" for cell in missing}
 
     @rule(failing=st.sampled_from(["", *CELLS]), at=st.integers(1, 150), torn=shares)
     def die_running(self, failing: str, at: int, torn: float) -> None:
         with dying(at, torn):
             self.resume(failing)
-        self.note_finished()
+        self.note()
 
     @invariant()
     def whole_or_not_finished(self) -> None:
@@ -308,13 +313,15 @@ class Store(RuleBasedStateMachine):
             assert is_whole(cell, folder) == (cell in self.finished)
             assert files.is_sealed(folder) == (cell in self.finished)
             if folder.exists() and cell not in self.finished:
-                assert not content(folder) or (cell, content(folder)) in self.damaged
+                empty = cell in self.emptied and not content(folder)
+                assert empty or (cell, content(folder)) in self.damaged
 
     @invariant()
     def read_as_written(self) -> None:
         for cell in CELLS:
             seen = collect._with_status(self.run, CellFacts(id=cell, strategy=cell, seed=0))
-            assert (seen.status == "finished") == (cell in self.finished)
+            fate = "failed" if cell in self.failed else "missing"
+            assert seen.status == ("finished" if cell in self.finished else fate)
             if seen.status == "finished":
                 assert seen.ledger == outcome(cell).ledger
 

@@ -3,6 +3,7 @@
 import json
 import math
 import re
+import resource
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
@@ -11,9 +12,12 @@ from typing import Any
 import vl_convert
 
 from bench.reporting.looks import INK, MUTED, RULE
+from bench.schema import BadInputError
 
 Row = Mapping[str, Any]
 Spec = dict[str, Any]
+_ADDRESSES = 66 * 2**30
+"""What vl-convert's JavaScript engine takes: 64 GiB at once, of which it uses hardly any."""
 
 
 def config() -> Spec:
@@ -32,8 +36,25 @@ def config() -> Spec:
     }
 
 
+def check_addresses() -> None:
+    """Refuse where the engine could not start: it would abort the whole process.
+
+    Raises
+    ------
+    BadInputError
+        A limit on addresses is too low for it.
+    """
+    limit, _ = resource.getrlimit(resource.RLIMIT_AS)
+    if resource.RLIM_INFINITY != limit < _ADDRESSES:
+        raise BadInputError(
+            f"charts take {_ADDRESSES >> 30} GiB of addresses (not of memory), ulimit -v allows "
+            f"{limit / 2**30:.3g}; `tunefair report` without that limit draws them"
+        )
+
+
 def compiled(chart: Any) -> Spec:
     """Return an altair chart, themed, as Vega: compiled once, drawn with many data sets."""
+    check_addresses()
     spec: Spec = vl_convert.vegalite_to_vega(chart.configure(**config()).to_dict(validate=False))
     return spec
 
