@@ -3,6 +3,8 @@
 import io
 import json
 from collections.abc import Callable
+from dataclasses import asdict
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +13,7 @@ import pyarrow.parquet as pq
 from hypothesis import HealthCheck
 from hypothesis import strategies as st
 
-from bench import files
+from bench import compose, files, plugins
 from bench.schema import AuditSettings
 
 SLOW = (HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.large_base_example)
@@ -35,6 +37,7 @@ lora = { rank = 4 }
 metric = "accuracy"
 max_loss = 0.01
 """
+STRATEGIES = plugins.names("strategies")
 ROWS = [
     {"id": f"r{i}", "y": i % 2, "p": round((i * 7 % 11) / 11, 3), "g": "ab"[i % 3 == 0]}
     for i in range(12)
@@ -153,9 +156,34 @@ def assigned(draw: Any) -> bytes:
     return "\n".join(lines).encode("utf-8", "surrogatepass")
 
 
+@cache
+def options_of(strategy: str) -> dict[str, Any]:
+    """Return a strategy's options at their defaults, those that TOML can say."""
+    (part,) = compose.build(strategy, {}).values()
+    return {name: value for name, value in asdict(part).items() if value is not None}
+
+
+@st.composite
+def composed(draw: Any) -> bytes:
+    """The valid suite with strategies that exist put together, some of their options drawn."""
+    text = SUITE.decode().partition("[strategies.x]")[0]
+    for label in ("x", "y"):
+        parts = draw(st.lists(st.sampled_from(STRATEGIES), min_size=1, max_size=3))
+        use = "+".join(parts)
+        text += f"[strategies.{label}]\nuse = {toml(use)}\n"
+        part = draw(st.sampled_from(parts))
+        known = options_of(part)
+        if known and draw(st.booleans()):
+            name = draw(st.sampled_from(sorted(known)))
+            option = {name: draw(st.one_of(st.just(known[name]), odd_numbers, values))}
+            for key, value in (option if use == part else {part: option}).items():
+                text += f"{key} = {toml(value)}\n"
+    return text.encode("utf-8", "surrogatepass")
+
+
 def suite_texts() -> st.SearchStrategy[bytes]:
     """Suites, most of them nearly valid."""
-    return st.one_of(assigned(), spliced(SUITE), st.binary(max_size=200))
+    return st.one_of(composed(), assigned(), spliced(SUITE), st.binary(max_size=200))
 
 
 def table(rows: list[dict[str, Any]], name: str) -> bytes:
