@@ -40,6 +40,11 @@ class Renewal:
     """What got worse, in words."""
 
 
+_versions = TypeAdapter(dict[str, int])
+_renewals = TypeAdapter(tuple[Renewal, ...])
+_origin = TypeAdapter(dict[str, float])
+
+
 @dataclass(frozen=True, kw_only=True)
 class Baseline:
     """A baseline's folder, read."""
@@ -134,8 +139,9 @@ def read(folder: Path) -> Baseline:
 def _read(folder: Path, table: Mapping[str, Any]) -> Baseline:
     facts = _facts.validate_json((folder / collect.FACTS).read_bytes())
     evidence = predictions_table.read(folder / PREDICTIONS, facts)
+    versions = _versions.validate_python(table["versions"])
     return Baseline(
-        snapshot=Snapshot(facts=facts, evidence=evidence, versions=table["versions"]),
-        renewals=tuple(Renewal(**(r | {"worse": tuple(r["worse"])})) for r in table["renewals"]),
-        origin=table["origin"],
+        snapshot=Snapshot(facts=facts, evidence=evidence, versions=versions),
+        renewals=_renewals.validate_python(table["renewals"]),
+        origin=_origin.validate_python(table["origin"]),
     )

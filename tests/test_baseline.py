@@ -174,6 +174,16 @@ class TestDamage:
         assert code == 4
         assert "fingerprint differs" in said
 
+    @pytest.mark.parametrize(
+        ("key", "value"),
+        [("versions", "9"), ("versions", {"accuracy": "x"}), ("renewals", [{}]), ("origin", [1])],
+    )
+    def test_a_sealed_record_of_something_else(self, folder, key, value):
+        path = folder / "base" / "baseline.json"
+        path.write_text(files.to_json(files.read_json(path) | {key: value}))
+        (folder / "base" / files.SEAL).write_text(files.to_json(files._checksums(folder / "base")))
+        self.assert_says(folder, 2, "not a baseline (ValidationError)")
+
     def test_a_sealed_folder_of_something_else(self, folder):
         shutil.rmtree(folder / "base")
         record = files.to_json({"format": 1, "versions": {}, "renewals": []})

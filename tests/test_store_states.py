@@ -37,6 +37,7 @@ CELLS = ("0a", "0b", "0b1")
 WRITING = (
     (tempfile, "mkstemp"), (tempfile, "mkdtemp"), (os, "fsync"), (os, "mkdir"), (Path, "chmod"),
     (Path, "rename"), (Path, "replace"), (os, "unlink"), (os, "rmdir"),
+    (shutil, "copyfile"),
 )  # fmt: skip
 
 
