@@ -34,7 +34,7 @@ class Objective(nn.Module):
     """
 
     learning_rate_factor: float = 1.0
-    """Learning rate of the objective's own parameters, relative to the model's."""
+    """Learning rate of the objective's own parameters, relative to the suite's."""
 
     def forward(self, output: Output, batch: Batch) -> Tensor:
         """Return the loss of one batch, a scalar."""

@@ -36,7 +36,8 @@ class Adversarial(Strategy):
     diversity: Annotated[float, Field(ge=0)] = 1.0
     """Of the overlap between adversaries, where there are several."""
     adversary_learning_rate_factor: Annotated[float, Field(gt=0)] = 1.0
-    """The adversary's learning rate, relative to the model's."""
+    """The adversary's learning rate, relative to the suite's: one that follows the higher rate of
+    adapters wins at once, and what is left of the hidden vectors tells nothing."""
 
     def objective(self, train: Split, hidden_size: int) -> Objective:
         return _AdversarialLoss(self, train, hidden_size)

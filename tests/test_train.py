@@ -144,6 +144,26 @@ def test_accumulating_parts_gives_the_whole_batch_gradient(parts, task, tokens):
         torch.testing.assert_close(cut[name], gradient, rtol=1e-4, atol=1e-7)
 
 
+def test_an_adversary_learns_at_the_suites_rate_whatever_the_adapters_rate_is(
+    task, tokens, monkeypatch
+):
+    rates = {}
+    plain = loop._Loop.create_optimizer
+
+    def create(self, model=None):
+        optimizer = plain(self, model)
+        for name, parameter in self.learner.named_parameters():
+            of = [g for g in optimizer.param_groups if any(p is parameter for p in g["params"])]
+            rates.update({name.split(".")[0]: group["peak_rate"] for group in of})
+        return optimizer
+
+    monkeypatch.setattr(loop._Loop, "create_optimizer", create)
+    suites = _tiny.cells("lora+adversarial")[0].training.learning_rate
+    lora = {"lora": {"learning_rate": 7e-3}}
+    run(task, tokens, "lora+adversarial", options=lora, budget=("steps", 1))
+    assert rates == {"classifier": 7e-3, "objective": suites}
+
+
 def test_objective_and_classifier_are_clipped_apart(task, tokens):
     """A strong adversary's gradient must not shrink the classifier's step."""
     weak, strong = (

@@ -145,9 +145,11 @@ class _Loop(Trainer):
         return optimizer
 
     def _peak_rate(self, name: str, parameter: nn.Parameter) -> float:
-        factor: float = getattr(parameter, "learning_rate_factor", 1.0)
+        """Return a parameter's rate; an objective's does not follow that of what is adapted."""
         if name.startswith("objective."):
-            factor *= self.learner.objective.learning_rate_factor
+            objective = self.learner.objective
+            return self.recipe.training.learning_rate * objective.learning_rate_factor
+        factor: float = getattr(parameter, "learning_rate_factor", 1.0)
         return self.recipe.peak_rate * factor
 
     def _get_num_items_in_batch(self, batch_samples: Sequence[Any], device: torch.device) -> int:
