@@ -121,7 +121,7 @@ def read(folder: Path) -> Baseline:
     if not isinstance(table, dict) or table.get("format") != FORMAT:
         found = table.get("format") if isinstance(table, dict) else None
         raise NotComparableError(
-            f"{folder}: a baseline of format {found}, this version reads {FORMAT}; {_RENEW}"
+            f"{folder}: a baseline of format {found!r:.40}, this version reads {FORMAT}; {_RENEW}"
         )
     if not files.is_sealed(folder):
         raise BadInputError(

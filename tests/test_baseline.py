@@ -167,6 +167,14 @@ class TestDamage:
         path.write_text(path.read_text().replace('"format": 1', '"format": 0'))
         self.assert_says(folder, 4, "a baseline of format 0", "this version reads 1")
 
+    def test_a_format_that_a_terminal_would_obey(self, folder):
+        path = folder / "base" / "baseline.json"
+        path.write_text(files.to_json(files.read_json(path) | {"format": "\x1b[2J" * 99}))
+        code, said = invoke("gate", folder / "run", "--baseline", folder / "base")
+        assert code == 4
+        assert "\x1b" not in said
+        assert len(said) < 400
+
     def test_another_task(self, folder):
         _, usual = _runs.pair(n=1200)
         _runs.write(folder / "other", usual, task="u" * 64)
