@@ -39,6 +39,7 @@ class OnRay(Campaign):
         process = self.start()
         held: dict[str, bytes] = {}
         tally = self.tallies.get(victim, Tally())
+        earlier = tally.kills
         while tally.kills < most and self.strike(process, victim):
             self.tallies[victim] = tally
             tally.kills += 1
@@ -51,7 +52,8 @@ class OnRay(Campaign):
         self.judge(process)
         tally.lost += self.lost(held)
         self.took.append(time.monotonic() - begun)
-        self.seconds = self.seconds or self.took[0]
+        if tally.kills == earlier:
+            self.seconds = self.took[-1]  # the machine may be busier or freer than it was
         self.fresh()
 
     def strike(self, process: subprocess.Popen[str], victim: str) -> bool:
@@ -117,7 +119,6 @@ def inside(kills: int, seed: int, victims: list[str]) -> int:
     os.environ["TUNEFAIR_CHECKPOINT_SECONDS"] = "0"  # the nodes hand it to their workers
     campaign = OnRay(Path.home(), np.random.default_rng(seed), cluster=_cluster.Cluster())
     campaign.prepare()
-    campaign.seconds = 0.0
     campaign.round()
     for victim in victims:
         while victim not in campaign.tallies or campaign.tallies[victim].kills < kills:
