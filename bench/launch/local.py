@@ -8,7 +8,7 @@ import tempfile
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
-from multiprocessing import forkserver
+from multiprocessing import forkserver, resource_tracker
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 from pathlib import Path
@@ -144,12 +144,16 @@ class Launcher:
 
 
 def _start_fork_server() -> None:
-    """Start it deaf to Ctrl-C, which a terminal sends to all: the launcher ends the workers."""
-    heard = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    """Start it deaf to Ctrl-C, which a terminal sends to all: the launcher ends the workers.
+
+    What is blocked here is blocked there for ever, and reaches the launcher when it is done.
+    """
+    resource_tracker.ensure_running()  # else the fork server starts it, and that unblocks
+    heard = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
         forkserver.ensure_running()
     finally:
-        signal.signal(signal.SIGINT, heard)
+        signal.pthread_sigmask(signal.SIG_SETMASK, heard)
 
 
 def _read(one: Running) -> None:
