@@ -232,9 +232,9 @@ def read_table(path: Path) -> tuple[dict[str, Array], dict[str, Any]]:
     try:
         table = parquet_tables.read(path, pq.read_schema(path).names)
         facts = json.loads((table.schema.metadata or {})[b"tunefair"])
+        return {name: _numpy(name, table[name]) for name in table.column_names}, facts
     except (OSError, pa.ArrowException, KeyError, ValueError, RecursionError) as error:
         raise BadInputError(f"{path}: not a table of tunefair ({error})") from None
-    return {name: _numpy(name, table[name]) for name in table.column_names}, facts
 
 
 def _numpy(name: str, column: Any) -> Array:
@@ -242,6 +242,8 @@ def _numpy(name: str, column: Any) -> Array:
     if pa.types.is_fixed_size_list(array.type):
         width = array.type.list_size
         return np.asarray(array.values.to_numpy(zero_copy_only=False)).reshape(-1, width)
+    if pa.types.is_nested(array.type):
+        raise ValueError(f"column {name!r} holds {array.type}")
     values = np.asarray(array.to_numpy(zero_copy_only=False))
     if not pa.types.is_string(array.type) or name.startswith((TEXT, VIEW)):
         return values  # texts stay Python strings: a fixed width would be that of the longest

@@ -1,6 +1,7 @@
 """What is written is read back: every record, through its file."""
 
 import numpy as np
+import pyarrow as pa
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -125,3 +126,10 @@ def test_a_broken_table_is_one_line(tmp_path, content):
     (tmp_path / "p.parquet").write_bytes(content)
     with pytest.raises(BadInputError, match=r"p\.parquet: not a table"):
         store.read_predictions(tmp_path / "p.parquet")
+
+
+@pytest.mark.parametrize("value", [[], ["a"], {"a": 1}])
+def test_a_column_of_lists_or_records_is_one_line(tmp_path, value):
+    store.write_table(tmp_path / "p.parquet", {"group:g": pa.array([value] * 3)}, {})
+    with pytest.raises(BadInputError, match=r"p\.parquet: not a table.*column 'group:g' holds"):
+        store.read_table(tmp_path / "p.parquet")
