@@ -173,7 +173,7 @@ def find(name: str, folders: Iterable[Path] = ()) -> type[Strategy]:
     Raises
     ------
     BadInputError
-        No such file, or a file without exactly one strategy.
+        No such file, a file without exactly one strategy, or one that names no reference.
     """
     module = plugins.load("strategies", name, folders)
     kinds = [
@@ -183,6 +183,11 @@ def find(name: str, folders: Iterable[Path] = ()) -> type[Strategy]:
     ]
     if len(kinds) != 1:
         raise BadInputError(f"strategies/{name}.py must define one Strategy, not {len(kinds)}")
+    if not hasattr(kinds[0], "reference"):
+        raise BadInputError(
+            f"strategies/{name}.py: {kinds[0].__name__} has no `reference`: name the paper, and "
+            "what deviates from it"
+        )
     return kinds[0]
 
 

@@ -1,6 +1,7 @@
 """Find the one-file plug-ins of a package: strategies, audits, tasks."""
 
 import hashlib
+import os
 import sys
 from collections.abc import Iterable
 from importlib import import_module, util
@@ -23,7 +24,7 @@ def load(package: str, name: str, folders: Iterable[Path] = ()) -> ModuleType:
     Raises
     ------
     BadInputError
-        No file of that name exists; the message lists those that do.
+        No file of that name exists (the message lists those that do), or it raises.
     """
     folders = list(folders)
     for folder in folders:
@@ -44,5 +45,12 @@ def _load_file(path: Path) -> ModuleType:
     if spec is None or spec.loader is None:
         raise BadInputError(f"{path} is not a Python file")
     module = sys.modules[name] = util.module_from_spec(spec)  # dataclasses look themselves up
-    spec.loader.exec_module(module)
+    try:
+        spec.loader.exec_module(module)
+    except Exception as error:
+        del sys.modules[name]
+        if os.environ.get("TUNEFAIR_TRACEBACK"):
+            raise
+        said = f"{type(error).__name__}: {error}"
+        raise BadInputError(f"{path}: {said}; TUNEFAIR_TRACEBACK=1 shows where") from error
     return module

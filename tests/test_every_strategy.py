@@ -421,6 +421,32 @@ def test_a_copy_of_the_template_runs_from_a_suite(task, tokens, tmp_path):
         cell("penalty", options={"strenght": 0.2}, folder=tmp_path, strategy_path=("mine",))
 
 
+NAMELESS = """
+from dataclasses import dataclass
+from bench.strategy import Strategy
+
+@dataclass(frozen=True, kw_only=True)
+class Own(Strategy):
+    pass
+"""
+
+
+@pytest.mark.parametrize(
+    ("code", "words"),
+    [
+        ("", "must define one Strategy, not 0"),
+        (NAMELESS, "Own has no `reference`: name the paper"),
+        ("import nowhere_to_be_found", "own.py: ModuleNotFoundError: No module named"),
+        ("def broken(:", r"own.py: SyntaxError: .*line 1"),
+    ],
+)
+def test_a_strategy_file_that_is_none_is_refused_in_a_line(code, words, tmp_path):
+    (tmp_path / "own.py").write_text(code)
+    for _ in range(2):  # nothing half loaded is found again
+        with pytest.raises(BadInputError, match=words):
+            compose.find("own", [tmp_path])
+
+
 @pytest.mark.parametrize("use", ["jtt", "lora+jtt", "erase", "adversarial+temperature"])
 def test_every_stage_is_charged_what_torch_counts(use, task, tokens, monkeypatch):
     """The whole ledger against the operations of both trainings, as torch sees them happen."""
