@@ -36,10 +36,14 @@ replicates = 200
 lora = {{ rank = 4 }}
 [strategies.own]
 """
+_OWN = "[strategies.own]\n"
 
 
-def build(folder: Path, *, steps: int = 6) -> Path:
-    """Write data, suite and a strategy of one's own into a folder; return the suite's file."""
+def build(folder: Path, *, steps: int = 6, own: bool = True) -> Path:
+    """Write data, suite and a strategy of one's own into a folder; return the suite's file.
+
+    Without `own` the suite does not train that strategy: four cells are left of six.
+    """
     of = _tiny.task(n=128)
     with (folder / "planted.csv").open("w", newline="") as file:
         writer = csv.writer(file)
@@ -50,7 +54,8 @@ def build(folder: Path, *, steps: int = 6) -> Path:
     (folder / "mine").mkdir()
     (folder / "mine" / "own.py").write_text(template.read_text())
     suite = folder / "small.toml"
-    suite.write_text(SUITE.format(model=_tiny.model_folder(), steps=steps))
+    text = SUITE if own else SUITE.removesuffix(_OWN)
+    suite.write_text(text.format(model=_tiny.model_folder(), steps=steps))
     return suite
 
 

@@ -20,9 +20,7 @@ GOES_ON = "tunefair: stopped; the same command goes on where this one ended"
 @pytest.fixture(scope="module")
 def suite(tmp_path_factory):
     """Four cells of a second or two each."""
-    file = _house.build(tmp_path_factory.mktemp("house"), steps=60)
-    file.write_text(file.read_text().replace("[strategies.own]", ""))
-    return file
+    return _house.build(tmp_path_factory.mktemp("house"), steps=60, own=False)
 
 
 @pytest.fixture(scope="module")

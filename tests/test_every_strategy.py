@@ -40,7 +40,10 @@ CPU = device.choose("cpu", "fp32")
 BUDGET = 1.5e8  # operations: a few steps of every stage of every strategy
 
 
-@pytest.fixture(scope="session")
+pytestmark = pytest.mark.usefixtures("frozen_heap")
+
+
+@pytest.fixture(scope="session")  # as what is trained on it, which no module's end may forget
 def task():
     return _tiny.task(n=128)
 
@@ -52,12 +55,6 @@ def tokens(task, tmp_path_factory):
 
 def silent(fraction: float, words: str) -> None:
     """Report progress to nobody."""
-
-
-@pytest.fixture(scope="session", autouse=True)
-def _quick_collections():
-    with _tiny.frozen_heap():
-        yield
 
 
 @pytest.fixture(scope="session")

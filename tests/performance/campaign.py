@@ -43,10 +43,8 @@ class Campaign:
 
     def prepare(self) -> None:
         """Make the suite and the undisturbed run, by the local launcher."""
-        self.suite = _house.build(self.home, steps=STEPS)
+        self.suite = _house.build(self.home, steps=STEPS, own=False)
         begun = time.monotonic()
-        text = self.suite.read_text()
-        self.suite.write_text(text.replace("[strategies.own]", ""))
         done = _house.tunefair("run", self.suite, "--runs", self.home / "undisturbed", "--jobs", 2)
         if done.returncode:
             raise SystemExit(done.stderr)
@@ -86,14 +84,9 @@ class Campaign:
         left = self.cells()
         tally.finished.append(len(left))
         tally.torn += sum(not files.is_sealed(f) for f in folders if f.name != "set-aside")
-        tally.lost += self.lost(before) + self.lost(left, self.reference)
+        tally.lost += lost(before, left) + lost(left, self.reference)
         with suppress(FileNotFoundError):  # a run that lives on removes them meanwhile
             tally.checkpoints += len(list(self.folder.glob("small/cells/.*.checkpoints/[0-9]*")))
-
-    def lost(self, before: dict[str, bytes], after: dict[str, bytes] | None = None) -> int:
-        """Return how many cells are no longer what they were."""
-        after = self.cells() if after is None else after
-        return sum(after.get(cell) != content for cell, content in before.items())
 
     def ended(self, code: int) -> None:
         """Judge a run that nothing killed this time; a failed cell of before is run again."""
@@ -122,3 +115,20 @@ class Campaign:
             f"predictions than the undisturbed run (which took {self.seconds:.1f} s)."
         )
         return "\n".join(lines)
+
+
+def lost(before: dict[str, bytes], after: dict[str, bytes]) -> int:
+    """Return how many cells are no longer what they were."""
+    return sum(after.get(cell) != content for cell, content in before.items())
+
+
+def processes() -> dict[int, tuple[int, str]]:
+    """Return the parent and the command line of every process that can be seen."""
+    found = {}
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            parent = int(stat.read_text().rsplit(")", 1)[1].split()[1])
+            found[int(stat.parent.name)] = parent, (stat.parent / "cmdline").read_text()
+        except OSError:  # it ended meanwhile
+            continue
+    return found

@@ -18,7 +18,7 @@ from pathlib import Path
 
 import numpy as np
 
-from tests.performance.campaign import Campaign, Tally
+from tests.performance.campaign import Campaign, Tally, processes
 
 WRITER = """
 import os, signal
@@ -95,17 +95,9 @@ class Here(Campaign):
 
 def workers_of(launcher: int) -> list[int]:
     """Return the processes that train: children of the launcher's fork server."""
-    parent: dict[int, int] = {}
-    command: dict[int, str] = {}
-    for stat in Path("/proc").glob("[0-9]*/stat"):
-        try:
-            fields = stat.read_text().rsplit(")", 1)[1].split()
-            command[int(stat.parent.name)] = (stat.parent / "cmdline").read_text()
-        except OSError:
-            continue
-        parent[int(stat.parent.name)] = int(fields[1])
-    servers = [p for p, of in parent.items() if of == launcher and "forkserver" in command[p]]
-    return [p for p, of in parent.items() if of in servers]
+    there = processes()
+    servers = [p for p, (of, name) in there.items() if of == launcher and "forkserver" in name]
+    return [p for p, (of, _) in there.items() if of in servers]
 
 
 def main() -> None:

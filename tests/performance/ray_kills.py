@@ -19,7 +19,7 @@ from pathlib import Path
 import numpy as np
 
 from tests import _cluster
-from tests.performance.campaign import Campaign, Tally
+from tests.performance.campaign import Campaign, Tally, lost, processes
 
 PATIENCE_SECONDS = 300
 
@@ -50,7 +50,7 @@ class OnRay(Campaign):
             if victim == "node":
                 self.cluster.add()
         self.judge(process)
-        tally.lost += self.lost(held)
+        tally.lost += lost(held, self.cells())
         self.took.append(time.monotonic() - begun)
         if tally.kills == earlier:
             self.seconds = self.took[-1]  # the machine may be busier or freer than it was
@@ -96,18 +96,6 @@ class OnRay(Campaign):
             f"{super().table()} They took {took} s; "
             f"{len(self.unended)} did not end well. {' '.join(self.unended)}"
         )
-
-
-def processes() -> dict[int, tuple[int, str]]:
-    """Return the parent and the command line of every process of the namespace."""
-    found = {}
-    for stat in Path("/proc").glob("[0-9]*/stat"):
-        try:
-            parent = int(stat.read_text().rsplit(")", 1)[1].split()[1])
-            found[int(stat.parent.name)] = parent, (stat.parent / "cmdline").read_text()
-        except OSError:  # it ended meanwhile
-            continue
-    return found
 
 
 def _trains(command: str) -> bool:
