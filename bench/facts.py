@@ -6,7 +6,7 @@ from typing import Annotated, Literal, NamedTuple
 
 from pydantic import PlainSerializer
 
-from bench.schema import AuditSettings, Currency, CurvePoint, Ledger, TaskCard
+from .schema import AuditSettings, Currency, CurvePoint, Ledger, TaskCard
 
 Names = Annotated[frozenset[str], PlainSerializer(sorted, return_type=list[str])]
 """Written in one order, so that equal facts are equal bytes."""

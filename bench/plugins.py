@@ -9,7 +9,7 @@ from pathlib import Path
 from pkgutil import iter_modules
 from types import ModuleType
 
-from bench.schema import BadInputError
+from .schema import BadInputError
 
 
 def names(package: str) -> list[str]:

@@ -9,10 +9,12 @@ from typing import Any
 import numpy as np
 from pydantic import ConfigDict, TypeAdapter, ValidationError, validate_call
 
-from bench import compose, files, model_folder, plan, plugins, store
-from bench.facts import Table
-from bench.schema import BadInputError, Task
-from bench.suite import Suite, TaskChoice, Training, problems
+from . import plugins
+from .facts import Table
+from .planning import compose, model_folder, plan
+from .schema import BadInputError, Task
+from .storage import files, records
+from .suite import Suite, TaskChoice, Training, problems
 
 DATA_AUDIT = "data_audit.json"
 
@@ -54,7 +56,7 @@ def prepare(suite: Suite, *, folder: Path, cache: Path) -> Prepared:
         loaded = load(suite.task, folder)
         check(loaded)
         files.write_sealed(task_folder, partial(_write, loaded))
-    task = store.read_task(task_folder / "task.parquet")
+    task = records.read_task(task_folder / "task.parquet")
     attribute = mitigated_attribute(suite, task)
     check_selection(suite.training, task, attribute)
     cells = plan.cells(suite, folder=folder, task=task_id, model=model_id, attribute=attribute)
@@ -74,15 +76,15 @@ def prepare(suite: Suite, *, folder: Path, cache: Path) -> Prepared:
 
 def _write(task: Task, folder: Path) -> None:
     """Write a task and the audit of its data, both made once."""
-    from bench import data_tables  # its statistics take a second to import
+    from .data_audit import tables as data_tables  # its statistics take a second to import
 
-    store.write_task(folder / "task.parquet", task)
+    records.write_task(folder / "task.parquet", task)
     files.write(folder / DATA_AUDIT, files.to_json(data_tables.tables(task)))
 
 
 def _encode(task: Task, suite: Suite, folder: Path) -> None:
     """Write a task's tokens, made once."""
-    from bench.training import tokens  # transformers takes seconds to import
+    from .training import tokens  # transformers takes seconds to import
 
     tokens.encode(task, suite.model, folder)
 
@@ -101,7 +103,7 @@ def fingerprint(choice: TaskChoice, folder: Path) -> str:
 
 def _call(function: str, choice: TaskChoice, folder: Path) -> Any:
     """Call a function of the task's file with the suite's options, strictly typed."""
-    module = plugins.load("bench.tasks", choice.source)
+    module = plugins.load("tunefair.tasks", choice.source)
     known = inspect.signature(module.load).parameters
     options = dict(choice.options)
     if "folder" in known:  # relative paths start from the suite's own folder

@@ -9,17 +9,20 @@ from typing import Any
 
 from rich.console import Console
 
-from bench import collect, compose, files, plan, plugins, prepare, provenance, store, yardsticks
-from bench.facts import CellFacts, ModelCard, RunFacts, StrategyFacts
-from bench.gating import rules
-from bench.launch import local
-from bench.launch import ray as remote
-from bench.launch.slots import Slots
-from bench.plan import Cell
-from bench.progress import Watch
-from bench.schema import BadInputError, Predictions, Task
-from bench.suite import Suite, Training
-from bench.worker import Job
+from . import plugins, prepare, yardsticks
+from .environment import provenance
+from .facts import CellFacts, ModelCard, RunFacts, StrategyFacts
+from .gating import rules
+from .launch import local
+from .launch import ray as remote
+from .launch.progress import Watch
+from .launch.slots import Slots
+from .launch.worker import Job
+from .planning import compose, plan
+from .planning.plan import Cell
+from .schema import BadInputError, Predictions, Task
+from .storage import files, records, run_folder
+from .suite import Suite, Training
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,7 +52,7 @@ def run(suite: Suite, wishes: Wishes) -> int:
         jobs = jobs_of(prepared, folder, only=wishes.only, device=wishes.device)
         jobs = [replace(j, processes=wishes.processes if j.cell.trains else 1) for j in jobs]
         command = f"tunefair run {wishes.file.stem} --seeds {len(suite.seeds)}"
-        collect.write_facts(folder, facts_of(prepared, wishes.file.read_text(), command))
+        run_folder.write_facts(folder, facts_of(prepared, wishes.file.read_text(), command))
         failed = train_missing(jobs, folder, wishes)
         with wishes.console.status("predicting the yardsticks"):
             predict_yardsticks(prepared, folder)
@@ -68,7 +71,7 @@ def check_names(suite: Suite) -> None:
     """Refuse gate rules, audits and yardsticks on what does not exist, before any loading."""
     rules.check(suite.gate)
     for kind, wanted, known in (
-        ("audit.audits", suite.audit.audits, plugins.names("bench.audits")),
+        ("audit.audits", suite.audit.audits, plugins.names("tunefair.audits")),
         ("yardsticks", suite.yardsticks, sorted(yardsticks.YARDSTICKS)),
     ):
         for name in wanted:
@@ -90,7 +93,7 @@ def facts_of(prepared: prepare.Prepared, text: str, command: str) -> RunFacts:
         task=prepared.cells[0].task,
         audits=suite.audit.audits,
         pairs=suite.audit.pairs,
-        training_counts=collect.training_counts(prepared.task),
+        training_counts=run_folder.training_counts(prepared.task),
         suite_toml=text,
         card=prepared.task.card,
         model=ModelCard(name=suite.model.source, fingerprint=prepared.cells[0].model_fingerprint),
@@ -156,13 +159,13 @@ def train_missing(jobs: Sequence[Job], run: Path, wishes: Wishes) -> int:
 
         def finished(job: Job, reason: str) -> None:
             watch.end(job, reason)
-            failure = collect.failure_file(run, job.cell.id)
+            failure = run_folder.failure_file(run, job.cell.id)
             failure.unlink(missing_ok=True)
             if reason:
                 reasons.append(reason)
                 files.write(failure, files.to_json({"reason": reason}))
             else:
-                slots.learn(job.device, store.read_ledger(job.destination).peak_memory_bytes)
+                slots.learn(job.device, records.read_ledger(job.destination).peak_memory_bytes)
 
         _launcher(wishes, slots, watch, finished).launch(waiting)
     return len(reasons)
@@ -199,7 +202,7 @@ def _is_finished(job: Job, console: Console) -> bool:
 def predict_yardsticks(prepared: prepare.Prepared, run: Path) -> None:
     """Predict with every yardstick that has not predicted this task yet."""
     for name in prepared.suite.yardsticks:
-        folder = collect.yardstick_folder(run, name, prepared.cells[0].task)
+        folder = run_folder.yardstick_folder(run, name, prepared.cells[0].task)
         if files.is_sealed(folder):
             continue
         validation, test = yardsticks.YARDSTICKS[name](prepared.task)
@@ -208,7 +211,7 @@ def predict_yardsticks(prepared: prepare.Prepared, run: Path) -> None:
 
 
 def _write_answers(answers: Mapping[tuple[str, str], Predictions], folder: Path) -> None:
-    store.write_predictions(folder / "predictions.parquet", answers)
+    records.write_predictions(folder / "predictions.parquet", answers)
 
 
 def with_seeds(suite: Suite, number: int | None) -> Suite:
@@ -233,8 +236,8 @@ def jobs_of(
             cell=cell,
             task_file=prepared.task_file,
             tokens_folder=prepared.tokens_folder,
-            destination=collect.cell_folder(run, cell.id),
-            after=collect.cell_folder(run, cell.first.id) if cell.first else None,
+            destination=run_folder.cell_folder(run, cell.id),
+            after=run_folder.cell_folder(run, cell.first.id) if cell.first else None,
             device=device,
         )
         for cell in plan.with_first_stages(cells)

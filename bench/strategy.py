@@ -7,7 +7,7 @@ from typing import ClassVar, NamedTuple
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from bench.schema import Array, Predictions, Split
+from .schema import Array, Predictions, Split
 
 
 class Batch(NamedTuple):

@@ -15,7 +15,7 @@ from pydantic import (
     model_validator,
 )
 
-from bench.schema import AuditSettings, BadInputError, Currency
+from .schema import AuditSettings, BadInputError, Currency
 
 SUITES = Path(__file__).parent / "suites"
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from bench.schema import Array, Predictions, Task
+from .schema import Array, Predictions, Task
 
 _STRENGTHS = (0.3, 1.0, 3.0, 10.0, 30.0)  # C of the logistic regression
 _MOST_FEATURES = 30_000  # the most frequent: a third of the time, and no worse on validation

@@ -10,8 +10,8 @@ from typing import Annotated
 from pydantic import Field
 from torch import Tensor
 
-from bench.schema import Split
-from bench.strategy import Batch, Objective, Output, Strategy
+from tunefair.schema import Split
+from tunefair.strategy import Batch, Objective, Output, Strategy
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -10,8 +10,8 @@ from pydantic import Field
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from bench.schema import Split
-from bench.strategy import Batch, Objective, Output, Strategy
+from tunefair.schema import Split
+from tunefair.strategy import Batch, Objective, Output, Strategy
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass
 
-from bench.schema import Array, Split
-from bench.strategy import Strategy
+from tunefair.schema import Array, Split
+from tunefair.strategy import Strategy
 
 
 @dataclass(frozen=True, kw_only=True)

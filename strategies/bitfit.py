@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from torch import nn
 
-from bench.strategy import Strategy
+from tunefair.strategy import Strategy
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -18,7 +18,7 @@ class BitFit(Strategy):
     """Peak rate; biases need a higher one than weights."""
 
     def adapt(self, model: nn.Module) -> nn.Module:
-        from bench.training.adapters import head_modules
+        from tunefair.training.adapters import head_modules
 
         for name, parameter in model.named_parameters():
             parameter.requires_grad_(name.endswith("bias"))

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from bench.schema import Array, Split
-from bench.strategy import Strategy
+from tunefair.schema import Array, Split
+from tunefair.strategy import Strategy
 
 
 @dataclass(frozen=True, kw_only=True)

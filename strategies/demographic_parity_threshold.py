@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from strategies.equalized_odds_threshold import EqualizedOddsThreshold
+from tunefair.strategies.equalized_odds_threshold import EqualizedOddsThreshold
 
 
 @dataclass(frozen=True, kw_only=True)

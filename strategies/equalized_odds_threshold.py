@@ -7,8 +7,8 @@ from typing import Any, ClassVar
 import numpy as np
 from sklearn.base import BaseEstimator
 
-from bench.schema import Array, BadInputError, Predictions
-from bench.strategy import Strategy
+from tunefair.schema import Array, BadInputError, Predictions
+from tunefair.strategy import Strategy
 
 
 @dataclass(frozen=True, kw_only=True)

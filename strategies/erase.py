@@ -6,8 +6,8 @@ from typing import Literal
 import numpy as np
 from sklearn.linear_model import LogisticRegression
 
-from bench.schema import Array, Predictions
-from bench.strategy import Strategy
+from tunefair.schema import Array, Predictions
+from tunefair.strategy import Strategy
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from bench.strategy import Strategy
+from tunefair.strategy import Strategy
 
 
 @dataclass(frozen=True, kw_only=True)

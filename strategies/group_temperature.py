@@ -6,9 +6,9 @@ from typing import Annotated
 import numpy as np
 from pydantic import Field
 
-from bench.schema import Predictions
-from bench.statistics import temperature
-from bench.strategy import Strategy
+from tunefair.schema import Predictions
+from tunefair.statistics import temperature
+from tunefair.strategy import Strategy
 
 
 @dataclass(frozen=True, kw_only=True)

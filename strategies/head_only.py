@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from torch import nn
 
-from bench.strategy import Strategy
+from tunefair.strategy import Strategy
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -18,7 +18,7 @@ class HeadOnly(Strategy):
     """Peak rate; a new head needs a higher one than pretrained weights."""
 
     def adapt(self, model: nn.Module) -> nn.Module:
-        from bench.training.adapters import head_modules
+        from tunefair.training.adapters import head_modules
 
         model.requires_grad_(False)
         for name in head_modules(model):

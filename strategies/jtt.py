@@ -6,8 +6,8 @@ from typing import Annotated
 import numpy as np
 from pydantic import Field
 
-from bench.schema import Array, Split
-from bench.strategy import Strategy
+from tunefair.schema import Array, Split
+from tunefair.strategy import Strategy
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -7,7 +7,7 @@ import torch
 from pydantic import Field
 from torch import Tensor, nn
 
-from bench.strategy import Strategy
+from tunefair.strategy import Strategy
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -23,7 +23,7 @@ class L2SP(Strategy):
     """beta: the same for the new head's distance from 0."""
 
     def adapt(self, model: nn.Module) -> nn.Module:
-        from bench.training.adapters import head_modules
+        from tunefair.training.adapters import head_modules
 
         new = tuple(f"{name}." for name in head_modules(model))
         start = {n: p.detach().clone() for n, p in model.named_parameters()}

@@ -9,8 +9,8 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from bench.schema import Array, Predictions
-from bench.strategy import Strategy
+from tunefair.schema import Array, Predictions
+from tunefair.strategy import Strategy
 
 
 @dataclass(frozen=True, kw_only=True)

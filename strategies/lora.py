@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 from torch import nn
 
-from bench.strategy import Strategy
+from tunefair.strategy import Strategy
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,7 +37,7 @@ class Lora(Strategy):
     def adapt(self, model: nn.Module) -> nn.Module:
         from peft import LoraConfig
 
-        from bench.training.adapters import attach, attention_inputs, head_modules, save_merged
+        from tunefair.training.adapters import attach, attention_inputs, head_modules, save_merged
 
         config = LoraConfig(
             task_type="SEQ_CLS",

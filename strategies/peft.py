@@ -6,8 +6,8 @@ from typing import Any
 
 from torch import nn
 
-from bench.schema import BadInputError
-from bench.strategy import Strategy
+from tunefair.schema import BadInputError
+from tunefair.strategy import Strategy
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,7 +27,7 @@ class Peft(Strategy):
     def adapt(self, model: nn.Module) -> nn.Module:
         from peft.mapping import PEFT_TYPE_TO_CONFIG_MAPPING
 
-        from bench.training.adapters import attach, attention_inputs, head_modules
+        from tunefair.training.adapters import attach, attention_inputs, head_modules
 
         kinds = {str(kind.value): found for kind, found in PEFT_TYPE_TO_CONFIG_MAPPING.items()}
         kind = kinds.get(self.method)

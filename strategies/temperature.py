@@ -4,9 +4,9 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from bench.schema import Predictions
-from bench.statistics import temperature
-from bench.strategy import Strategy
+from tunefair.schema import Predictions
+from tunefair.statistics import temperature
+from tunefair.strategy import Strategy
 
 
 @dataclass(frozen=True, kw_only=True)

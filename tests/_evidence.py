@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from bench.schema import Evidence, Predictions
+from tunefair.schema import Evidence, Predictions
 
 GROUPS = ("amber", "blue", "coral", "dune", "ebony")
 

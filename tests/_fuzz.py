@@ -13,8 +13,10 @@ import pyarrow.parquet as pq
 from hypothesis import HealthCheck
 from hypothesis import strategies as st
 
-from bench import compose, files, plugins
-from bench.schema import AuditSettings
+from tunefair import plugins
+from tunefair.planning import compose
+from tunefair.schema import AuditSettings
+from tunefair.storage import files
 
 SLOW = (HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.large_base_example)
 SETTINGS = AuditSettings(replicates=100, min_group_size=5)
@@ -37,7 +39,7 @@ lora = { rank = 4 }
 metric = "accuracy"
 max_loss = 0.01
 """
-STRATEGIES = plugins.names("strategies")
+STRATEGIES = plugins.names("tunefair.strategies")
 ROWS = [
     {"id": f"r{i}", "y": i % 2, "p": round((i * 7 % 11) / 11, 3), "g": "ab"[i % 3 == 0]}
     for i in range(12)

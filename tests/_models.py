@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from bench.schema import Evidence, Predictions
+from tunefair.schema import Evidence, Predictions
 
 GROUPS = ("black", "female", "jews", "lgbtq", "muslims")
 SHARE = (0.23, 0.26, 0.18, 0.17, 0.16)

@@ -14,9 +14,9 @@ import numpy as np
 from scipy.special import expit
 from scipy.stats import norm
 
-from bench.schema import Evidence, Predictions
-from bench.statistics.group_areas import bias_score
 from tests._stated import SCORES, STEP, Said
+from tunefair.schema import Evidence, Predictions
+from tunefair.statistics.group_areas import bias_score
 
 
 class Models(NamedTuple):

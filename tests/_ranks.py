@@ -8,10 +8,10 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from bench import store, train
-from bench.training import batches, learn
-from bench.training.ranks import ALONE, Ranks, join
-from bench.training.tokens import Tokens
+from tunefair.storage import records
+from tunefair.training import batches, learn, train
+from tunefair.training.ranks import ALONE, Ranks, join
+from tunefair.training.tokens import Tokens
 
 
 def together(rank, size, cells, folder):
@@ -26,7 +26,7 @@ def together(rank, size, cells, folder):
 
 def alone(cell, folder, into, ranks=ALONE):
     """Train one cell without dropout, whose draws no two processes share."""
-    task, tokens = store.read_task(folder / "task.parquet"), Tokens.open(folder / "tokens")
+    task, tokens = records.read_task(folder / "task.parquet"), Tokens.open(folder / "tokens")
     seen, build, fetch = [], learn.build, batches.TrainingRows.__getitems__
 
     def undropped(*args):
@@ -47,7 +47,7 @@ def alone(cell, folder, into, ranks=ALONE):
             train.assist(cell, (task, tokens), ranks, first=None, device="cpu")
         else:
             more = {"device": "cpu", "ranks": ranks, "progress": lambda *_: None}
-            store.write_outcome(into, train.train(cell, task, tokens, **more))
+            records.write_outcome(into, train.train(cell, task, tokens, **more))
         (into / f"seen-{ranks.rank}.json").write_text(json.dumps(seen))
     finally:
         learn.build, batches.TrainingRows.__getitems__ = build, fetch

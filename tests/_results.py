@@ -10,14 +10,8 @@ from typing import NamedTuple
 import numpy as np
 from scipy.stats import norm
 
-from bench.facts import (
-    CellFacts,
-    ModelCard,
-    RunFacts,
-    StrategyFacts,
-    Table,
-)
-from bench.schema import (
+from tunefair.facts import CellFacts, ModelCard, RunFacts, StrategyFacts, Table
+from tunefair.schema import (
     AuditSettings,
     Contrast,
     CurvePoint,

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import numpy as np
 
-from bench import collect, files, store
-from bench.facts import CellFacts, RunFacts, StrategyFacts
-from bench.schema import (
+from tests import _models as models
+from tunefair.facts import CellFacts, RunFacts, StrategyFacts
+from tunefair.schema import (
     AuditSettings,
     CurvePoint,
     Evidence,
@@ -18,7 +18,7 @@ from bench.schema import (
     Predictions,
     TaskCard,
 )
-from tests import _models as models
+from tunefair.storage import files, records, run_folder
 
 CARD = TaskCard(
     title="toy", label_meaning="a label", source="a test", licence="none", fingerprint="f" * 64
@@ -61,7 +61,7 @@ def write(
             cells.append(cell)
             if failed.get(evidence.strategy) == seed:
                 reason = files.to_json({"reason": "out of memory"})
-                files.write(collect.failure_file(folder, cell.id), reason)
+                files.write(run_folder.failure_file(folder, cell.id), reason)
                 continue
             outcome = Outcome(
                 test={"original": answers},
@@ -70,8 +70,8 @@ def write(
                 curve=(CurvePoint(1, 1.0, 0.5, 1e-5),),
                 hardware={"device": "cpu"},
             )
-            place = collect.cell_folder(folder, cell.id)
-            files.write_sealed(place, partial(store.write_outcome, outcome=outcome))
+            place = run_folder.cell_folder(folder, cell.id)
+            files.write_sealed(place, partial(records.write_outcome, outcome=outcome))
     filled = {
         "suite": "toy",
         "suite_toml": SUITE.format(rules=rules),
@@ -83,7 +83,7 @@ def write(
         "cells": tuple(cells),
         "reference": strategies[0].strategy if strategies else "",
     } | facts
-    collect.write_facts(folder, RunFacts(**filled))
+    run_folder.write_facts(folder, RunFacts(**filled))
     return folder
 
 

@@ -6,8 +6,8 @@ from typing import NamedTuple
 import numpy as np
 from scipy.special import expit
 
-from bench.statistics.smoothing import GRID as CELLS
-from bench.statistics.smoothing import fixed_point
+from tunefair.statistics.smoothing import GRID as CELLS
+from tunefair.statistics.smoothing import fixed_point
 
 SCORES = np.linspace(-8, 8, 6401)
 STEP = SCORES[1] - SCORES[0]

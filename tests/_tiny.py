@@ -14,14 +14,15 @@ import torch
 from tokenizers import Tokenizer, models, pre_tokenizers, processors
 from transformers import AutoConfig, AutoModelForSequenceClassification, PreTrainedTokenizerFast
 
-from bench import plan, store
-from bench.model import quiet
-from bench.model_folder import fingerprint
-from bench.schema import Outcome, Split, Task, TaskCard
-from bench.suite import ModelChoice, Suite
-from bench.train import train
-from bench.training import tokens
-from bench.training.learn import training_split
+from tunefair.planning import plan
+from tunefair.planning.model_folder import fingerprint
+from tunefair.schema import Outcome, Split, Task, TaskCard
+from tunefair.storage import records
+from tunefair.suite import ModelChoice, Suite
+from tunefair.training import tokens
+from tunefair.training.learn import training_split
+from tunefair.training.model import quiet
+from tunefair.training.train import train
 
 SPECIAL = ("[PAD]", "[UNK]", "[CLS]", "[SEP]")
 WORDS = (*(f"w{i}" for i in range(40)), "good", "bad", "north", "south", "east")
@@ -210,8 +211,8 @@ def run(cell: plan.Cell, of: Task, tokenised: tokens.Tokens, **more: Any) -> Out
 def stored(outcome: Outcome) -> Outcome:
     """An outcome as another process finds it."""
     with TemporaryDirectory() as folder:
-        store.write_outcome(Path(folder), outcome)
-        return store.read_outcome(Path(folder))
+        records.write_outcome(Path(folder), outcome)
+        return records.read_outcome(Path(folder))
 
 
 @contextmanager

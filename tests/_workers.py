@@ -6,7 +6,7 @@ import signal
 import time
 from pathlib import Path
 
-from bench import worker
+from tunefair.launch import worker
 
 
 def behave(job, pipe):
@@ -42,7 +42,7 @@ def with_no_memory(job, pipe):
 
 
 def _within(more, job, pipe):
-    import bench.train  # noqa: F401 - what is imported is not what runs out
+    import tunefair.training.train  # noqa: F401 - what is imported is not what runs out
 
     used = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
     resource.setrlimit(resource.RLIMIT_AS, (used + more, used + more))

@@ -6,13 +6,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bench.facts import CellFacts
-from bench.reporting.answer import answer
-from bench.reporting.sheet import sheet
-from bench.reporting.standing import more_examples
-from bench.reporting.wording import marked
-from bench.schema import Contrast, Results
 from tests._results import EMBEDDED, Level, contrast, facts, measurements
+from tunefair.facts import CellFacts
+from tunefair.reporting.answer import answer
+from tunefair.reporting.sheet import sheet
+from tunefair.reporting.standing import more_examples
+from tunefair.reporting.wording import marked
+from tunefair.schema import Contrast, Results
 
 GAP = "equalized_odds_difference"
 NOTHING = "no evidence of a difference"

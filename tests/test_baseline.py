@@ -10,19 +10,19 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
-from bench import baseline, files
-from bench.cli import app
-from bench.gate import gate
-from bench.gating import snapshot
-from bench.schema import BadInputError, Evidence
 from tests import _models as models
 from tests import _runs
+from tunefair.cli.app import app
+from tunefair.gating import baseline, snapshot
+from tunefair.gating.gate import gate
+from tunefair.schema import BadInputError, Evidence
+from tunefair.storage import files
 
 
 def invoke(*arguments: object) -> tuple[int, str]:
     made = CliRunner().invoke(app, list(map(str, arguments)), catch_exceptions=True)
     if isinstance(made.exception, BadInputError):
-        return 2, str(made.exception)  # as bench.cli.main has it
+        return 2, str(made.exception)  # as tunefair.cli.app.main has it
     assert made.exception is None or isinstance(made.exception, SystemExit), made.exception
     return made.exit_code, made.output
 
@@ -269,7 +269,7 @@ class TestCells:
                 for e in run.evidence
             ),
         )
-        from bench.gating import rules
+        from tunefair.gating import rules
 
         chosen = rules.read(folder / "r.toml")
         assert gate(slow, run, chosen).exit_code == 1

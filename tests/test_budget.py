@@ -6,9 +6,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
 
-from bench.budget import Meter, learning_rate_factor
-from bench.suite import Budget
-from bench.training import flops
+from tunefair.suite import Budget
+from tunefair.training import flops
+from tunefair.training.budget import Meter, learning_rate_factor
 
 fractions = st.floats(0, 1)
 warmups = st.floats(0, 0.9)

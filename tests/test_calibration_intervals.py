@@ -6,16 +6,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import norm
 
-from bench.audits import calibration
-from bench.measure import measure
-from bench.resample import Sample
-from bench.schema import AuditSettings
-from bench.statistics.binning import LEFT, TAKEN, equal_width, lift
-from bench.statistics.estimates import Estimate
-from bench.statistics.grouping import Grouping
-from bench.statistics.intervals import centre, interval
 from tests._evidence import evidence
 from tests._population import Models, Population
+from tunefair.audits import calibration
+from tunefair.measuring.measure import measure
+from tunefair.schema import AuditSettings
+from tunefair.statistics.binning import LEFT, TAKEN, equal_width, lift
+from tunefair.statistics.estimates import Estimate
+from tunefair.statistics.grouping import Grouping
+from tunefair.statistics.intervals import centre, interval
+from tunefair.statistics.sample import Sample
 
 SHARE = np.array([0.30, 0.25, 0.20, 0.15, 0.10])
 LEANING = Population(

@@ -8,17 +8,19 @@ import numpy as np
 import pytest
 import torch
 
-from bench import files, plugins, worker
-from bench.budget import Meter
-from bench.schema import BadInputError
-from bench.training import checkpoints, device, selection
-from bench.training.batches import TrainingRows
-from bench.training.checkpoints import Checkpoints
-from bench.training.loop import Learner
 from tests import _house, _tiny
+from tunefair import plugins
+from tunefair.launch import worker
+from tunefair.schema import BadInputError
+from tunefair.storage import files
+from tunefair.training import checkpoints, device, selection
+from tunefair.training.batches import TrainingRows
+from tunefair.training.budget import Meter
+from tunefair.training.checkpoints import Checkpoints
+from tunefair.training.loop import Learner
 
 CPU = device.choose("cpu", "fp32")
-NAMES = plugins.names("strategies")
+NAMES = plugins.names("tunefair.strategies")
 STEPS = 6
 
 
@@ -292,9 +294,9 @@ def test_the_clock_goes_on_where_it_was():
 
 
 def test_a_worker_that_seals_its_cell_leaves_no_checkpoint(task, tmp_path, monkeypatch):
-    from bench import store
+    from tunefair.storage import records
 
-    store.write_task(tmp_path / "task.parquet", task)
+    records.write_task(tmp_path / "task.parquet", task)
     _tiny.encoded(task, tmp_path / "tokens")
     job = worker.Job(
         cell=cell(),

@@ -8,7 +8,7 @@ import pytest
 import yaml
 from typer.main import get_command
 
-from bench.cli import app
+from tunefair.cli.app import app
 
 ROOT = Path(__file__).parents[1]
 FILES = (ROOT / "action.yml", *sorted((ROOT / "docs" / "ci").glob("*.yml")))

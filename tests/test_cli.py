@@ -8,8 +8,9 @@ from functools import partial
 
 import pytest
 
-from bench import cli, files
 from tests import _house
+from tunefair.cli import app
+from tunefair.storage import files
 
 
 @pytest.fixture(scope="module")
@@ -29,7 +30,7 @@ def refused(capsys, monkeypatch):
     def call(*arguments):
         monkeypatch.setattr(sys, "argv", ["tunefair", *arguments])
         with pytest.raises(SystemExit) as ended:
-            cli.main()
+            app.main()
         said = capsys.readouterr().err.strip()
         assert ended.value.code == 2, said
         assert len(said.splitlines()) == 1

@@ -8,11 +8,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from statsmodels.stats.multitest import multipletests
 
-from bench.compare import HEADLINE, Side, contrasts, difference, differences, holm
-from bench.measure import measure, paired_differences
-from bench.schema import AuditSettings, Metric
 from tests._evidence import evidence
 from tests._population import Population
+from tunefair.measuring.contrasts import HEADLINE, Side, contrasts, difference, differences, holm
+from tunefair.measuring.measure import measure, paired_differences
+from tunefair.schema import AuditSettings, Metric
 
 SETTINGS = AuditSettings(replicates=200)
 AUDITS = ("accuracy", "calibration", "group_fairness")

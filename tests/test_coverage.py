@@ -6,13 +6,13 @@ from pathlib import Path
 
 import pytest
 
-from bench import report
-from bench.reporting.answer import answer
-from bench.reporting.definitions import definitions
-from bench.reporting.sheet import sheet
-from bench.statistics import coverage
-from bench.statistics.coverage import COVERAGE, PROMISED, Coverage
 from tests._results import EMBEDDED, facts, results
+from tunefair.reporting import report
+from tunefair.reporting.answer import answer
+from tunefair.reporting.definitions import definitions
+from tunefair.reporting.sheet import sheet
+from tunefair.statistics import coverage
+from tunefair.statistics.coverage import COVERAGE, PROMISED, Coverage
 
 PAGE = Path(__file__).parents[1] / "docs" / "uncertainty.md"
 ROW = re.compile(r"^\| (?P<name>[a-z_ 0-9]+?) \| \d+ \| (?P<shares>[\d.–]+ \| [\d.–]*) \|", re.M)
@@ -31,7 +31,7 @@ def test_the_table_in_code_is_that_of_the_page():
 
 
 def test_every_headline_metric_was_simulated():
-    from bench.compare import HEADLINE
+    from tunefair.measuring.contrasts import HEADLINE
 
     assert all(coverage.of_whole(metric) for metric in HEADLINE)
 

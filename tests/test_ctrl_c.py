@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from bench import files
 from tests import _house
+from tunefair.storage import files
 
 pytestmark = pytest.mark.slow
 GOES_ON = "tunefair: stopped; the same command goes on where this one ended"
@@ -43,7 +43,7 @@ def _heard():
 def started(*arguments):
     """The command line in a process group of its own, as a shell runs it."""
     process = subprocess.Popen(
-        [sys.executable, "-m", "bench.cli", *map(str, arguments)],
+        [sys.executable, "-m", "tunefair.cli.app", *map(str, arguments)],
         env=os.environ | {"TUNEFAIR_CHECKPOINT_SECONDS": "0", "COLUMNS": "200"},
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,

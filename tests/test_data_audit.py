@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 from scipy.stats.contingency import association
 
-from bench import data_tables
-from bench.data_audit import audit
-from bench.schema import Task, TaskCard
-from bench.statistics.association import cramers_v
-from bench.tasks import redditbias
+from tunefair.data_audit import tables as data_tables
+from tunefair.data_audit.counts import audit
+from tunefair.schema import Task, TaskCard
+from tunefair.statistics.association import cramers_v
+from tunefair.tasks import redditbias
 
 CARD = TaskCard(title="", label_meaning="", source="", licence="", fingerprint="")
 ROWS = [  # text, label, group, split

@@ -10,9 +10,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from bench import baseline, collect, files, store, worker
-from bench.gating import snapshot
 from tests import _house, _models, _runs, _tiny
+from tunefair.gating import baseline, snapshot
+from tunefair.launch import worker
+from tunefair.storage import files, records, run_folder
 
 WRITING = (
     (tempfile, "mkstemp"), (tempfile, "mkdtemp"), (os, "fsync"), (os, "mkdir"),
@@ -45,13 +46,13 @@ def outcome(tmp_path_factory):
     test = _models.examples(120, rng)
     folder = tmp_path_factory.mktemp("run")
     _runs.write(folder, [_models.strategy(test, rng, seeds=1)])
-    return store.read_outcome(collect.cell_folder(folder, "full-0")), folder
+    return records.read_outcome(run_folder.cell_folder(folder, "full-0")), folder
 
 
 @pytest.mark.parametrize("left", range(40))
 def test_a_cell_is_whole_or_absent_whichever_write_fails(left, outcome, tmp_path, monkeypatch):
     cell = tmp_path / "cells" / "one"
-    fill = partial(store.write_outcome, outcome=outcome[0])
+    fill = partial(records.write_outcome, outcome=outcome[0])
     with monkeypatch.context() as patch:
         disk = FullDisk(patch, left)
         try:
@@ -71,7 +72,7 @@ def test_a_cell_is_whole_or_absent_whichever_write_fails(left, outcome, tmp_path
 def test_the_forty_failures_cover_every_write(outcome, tmp_path, monkeypatch):
     disk = FullDisk(monkeypatch, 1000)
     files.write_sealed(
-        tmp_path / "cells" / "one", partial(store.write_outcome, outcome=outcome[0])
+        tmp_path / "cells" / "one", partial(records.write_outcome, outcome=outcome[0])
     )
     assert 10 < 1000 - disk.left < 40
 

@@ -5,11 +5,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from bench.audits.drift import linear_cka
-from bench.measure import measure
-from bench.schema import AuditSettings
 from tests import _tiny
 from tests.test_every_audit import complete
+from tunefair.audits.drift import linear_cka
+from tunefair.measuring.measure import measure
+from tunefair.schema import AuditSettings
 
 
 def vectors(seed: int, n: int = 200, p: int = 6, q: int = 9):

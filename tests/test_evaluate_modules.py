@@ -7,14 +7,14 @@ import evaluate
 import numpy as np
 import pytest
 
-import bench
-from bench.evaluate_modules.calibration.calibration import Calibration
-from bench.evaluate_modules.group_fairness.group_fairness import GroupFairness
-from bench.measure import measure
-from bench.schema import AuditSettings
+import tunefair
 from tests._evidence import evidence
+from tunefair.evaluate_modules.calibration.calibration import Calibration
+from tunefair.evaluate_modules.group_fairness.group_fairness import GroupFairness
+from tunefair.measuring.measure import measure
+from tunefair.schema import AuditSettings
 
-FOLDER = Path(bench.__file__).parent / "evaluate_modules"
+FOLDER = Path(tunefair.__file__).parent / "evaluate_modules"
 MODULES = {"calibration": Calibration, "group_fairness": GroupFairness}
 
 

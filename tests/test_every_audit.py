@@ -6,16 +6,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from bench import plugins
-from bench.measure import measure
-from bench.metrics_page import page
-from bench.schema import AuditSettings, Evidence, Ledger, Metric, Predictions
 from tests._evidence import evidence
+from tunefair import plugins
+from tunefair.measuring.measure import measure
+from tunefair.reporting.metrics_page import page
+from tunefair.schema import AuditSettings, Evidence, Ledger, Metric, Predictions
 
 AUDITS = [
     name
-    for name in plugins.names("bench.audits")
-    if hasattr(plugins.load("bench.audits", name), "estimates")
+    for name in plugins.names("tunefair.audits")
+    if hasattr(plugins.load("tunefair.audits", name), "estimates")
 ]
 SETTINGS = AuditSettings(replicates=60, intersections=(("target", "source"),))
 LEDGER = Ledger(
@@ -66,7 +66,7 @@ def numbers(measurements):
 
 
 def metrics(audit: str) -> dict[str, Metric]:
-    return plugins.load("bench.audits", audit).METRICS
+    return plugins.load("tunefair.audits", audit).METRICS
 
 
 def over_test(made: Evidence, change) -> Evidence:
@@ -234,4 +234,6 @@ def test_one_name_one_meaning():
 
 def test_the_page_of_metrics_is_current():
     written = Path(__file__).parents[1] / "docs" / "metrics.md"
-    assert written.read_text() == page(), "run: python -m bench.metrics_page > docs/metrics.md"
+    assert written.read_text() == page(), (
+        "run: python -m tunefair.reporting.metrics_page > docs/metrics.md"
+    )

@@ -17,20 +17,21 @@ from peft import PeftModel
 from safetensors.numpy import load_file
 from transformers import AutoModelForSequenceClassification, AutoTokenizer
 
-from bench import compose, plan, plugins
-from bench import model as models
-from bench.schema import BadInputError, Predictions
-from bench.strategy import Batch
-from bench.train import predicted
-from bench.training import device, flops
-from bench.training.batches import BatchSampler, TrainingRows, pad
-from bench.training.learn import build, learn, step_cost
-from bench.training.loop import Learner
-from bench.training.predict import predict
-from bench.training.tokens import ORIGINAL
 from tests import _tiny
+from tunefair import plugins
+from tunefair.planning import compose, plan
+from tunefair.schema import BadInputError, Predictions
+from tunefair.strategy import Batch
+from tunefair.training import device, flops
+from tunefair.training import model as models
+from tunefair.training.batches import BatchSampler, TrainingRows, pad
+from tunefair.training.learn import build, learn, step_cost
+from tunefair.training.loop import Learner
+from tunefair.training.predict import predict
+from tunefair.training.tokens import ORIGINAL
+from tunefair.training.train import predicted
 
-NAMES = plugins.names("strategies")
+NAMES = plugins.names("tunefair.strategies")
 PAIRS = list(itertools.combinations(NAMES, 2))
 REVISING = [n for n in NAMES if compose.claims(compose.find(n)()) == {"revise"}]
 TRAINING = [n for n in NAMES if n not in REVISING]
@@ -420,7 +421,7 @@ def test_a_copy_of_the_template_runs_from_a_suite(task, tokens, tmp_path):
 
 NAMELESS = """
 from dataclasses import dataclass
-from bench.strategy import Strategy
+from tunefair.strategy import Strategy
 
 @dataclass(frozen=True, kw_only=True)
 class Own(Strategy):
@@ -452,7 +453,7 @@ def test_every_stage_is_charged_what_torch_counts(use, task, tokens, monkeypatch
     for one in plan.with_first_stages([of]):
         if one.trains:
             cost = step_cost(build(one, task, tokens.pad, CPU), tokens.pad)
-            monkeypatch.setattr("bench.training.learn.step_cost", lambda *_, known=cost: known)
+            monkeypatch.setattr("tunefair.training.learn.step_cost", lambda *_, known=cost: known)
             counted += flops.count(
                 lambda *_, c=one, b=before: learn(c, task, tokens, CPU, silent, first=b), 0, 0
             )

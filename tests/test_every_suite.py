@@ -2,7 +2,8 @@
 
 import pytest
 
-from bench import compose, plugins, run, suite
+from tunefair import plugins, run, suite
+from tunefair.planning import compose
 
 SUITES = sorted(suite.SUITES.glob("*.toml"))
 
@@ -17,6 +18,6 @@ class TestEverySuite:
     def test_names_only_what_exists(self, path):
         read = suite.read(path)
         run.check_names(read)
-        assert read.task.source in plugins.names("bench.tasks")
+        assert read.task.source in plugins.names("tunefair.tasks")
         for label, choice in read.strategies.items():
             assert compose.build(choice.use or label, choice.options)

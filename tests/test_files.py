@@ -7,8 +7,8 @@ import sys
 
 import pytest
 
-from bench import files
-from bench.schema import BadInputError
+from tunefair.schema import BadInputError
+from tunefair.storage import files
 
 
 def filled(content):

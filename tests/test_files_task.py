@@ -11,8 +11,8 @@ import pyarrow.csv as pc
 import pyarrow.parquet as pq
 import pytest
 
-from bench.schema import BadInputError
-from bench.tasks import _near_duplicates, _split, files, hub
+from tunefair.schema import BadInputError
+from tunefair.tasks import _near_duplicates, _split, files, hub
 
 WORDS = [f"word{i}" for i in range(400)]
 

@@ -10,9 +10,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from bench.reading import foreign
-from bench.reading.foreign import Columns
-from bench.schema import BadInputError, Predictions
+from tunefair.reading import foreign
+from tunefair.reading.foreign import Columns
+from tunefair.schema import BadInputError, Predictions
 
 BINARY = Columns(label="y", probability=("p",), groups=("g",), id="id")
 GOOD = "id,y,p,g\na,1,0.9,x\nb,0,0.2,y\nc,1,0.5,\n"

@@ -16,12 +16,13 @@ from unittest import mock
 import pytest
 from hypothesis import HealthCheck, event, given, settings
 
-from bench import cli, plan
-from bench import run as stages
-from bench import suite as suites
-from bench.gating import snapshot
-from bench.schema import BadInputError
 from tests import _fuzz, _runs
+from tunefair import run as stages
+from tunefair import suite as suites
+from tunefair.cli import app
+from tunefair.gating import snapshot
+from tunefair.planning import plan
+from tunefair.schema import BadInputError
 
 fuzz = settings(
     deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, *_fuzz.SLOW]
@@ -56,7 +57,7 @@ def called(*arguments: object) -> tuple[int, str, str]:
     ):
         try:
             with five_seconds():
-                cli.main()
+                app.main()
         except SystemExit as ended:
             code = ended.code or 0
     return code, out.getvalue(), err.getvalue()

@@ -15,22 +15,22 @@ import pytest
 from rich.console import Console
 from typer.testing import CliRunner
 
-from bench.cli import app
-from bench.gate import gate
-from bench.gating import machine, rules, words
-from bench.gating.judging import Check, judge, judge_limits
-from bench.gating.losses import loss, more_examples, more_seeds
-from bench.gating.paired import Pair, Study
-from bench.gating.rules import DEFAULTS, Place
-from bench.gating.snapshot import Snapshot, of_evidence
-from bench.gating.verdicts import Judgement, Verdict, gravest
-from bench.plugins import load
-from bench.resample import Sample
-from bench.schema import AuditSettings, BadInputError, Metric
-from bench.statistics.estimates import Estimate
-from bench.suite import GateRule
 from tests import _evidence, _runs
 from tests import _models as models
+from tunefair.cli.app import app
+from tunefair.gating import formats, rules, summary
+from tunefair.gating.gate import gate
+from tunefair.gating.judging import Check, judge, judge_limits
+from tunefair.gating.losses import loss, more_examples, more_seeds
+from tunefair.gating.paired import Pair, Study
+from tunefair.gating.rules import DEFAULTS, Place
+from tunefair.gating.snapshot import Snapshot, of_evidence
+from tunefair.gating.verdicts import Judgement, Verdict, gravest
+from tunefair.plugins import load
+from tunefair.schema import AuditSettings, BadInputError, Metric
+from tunefair.statistics.estimates import Estimate
+from tunefair.statistics.sample import Sample
+from tunefair.suite import GateRule
 
 SETTINGS = AuditSettings(replicates=200)
 DIRECTED = {n: m for n, (_, m) in rules.declared().items() if m.better != "neither"}
@@ -229,7 +229,7 @@ class TestEstimates:
         measured = {
             Place(*e.key): e
             for audit in ("group_fairness", "calibration", "accuracy")
-            for e in load("bench.audits", audit).estimates(run.evidence[0], plain)
+            for e in load("tunefair.audits", audit).estimates(run.evidence[0], plain)
         }
         assert len(study.places) == 15
         for place in study.places:
@@ -531,7 +531,7 @@ def judgement() -> Judgement:
 class TestOutputs:
     def test_junit_says_what_was_judged(self, judgement):
         now = datetime.datetime(2026, 1, 2, 3, 4, 5, tzinfo=datetime.UTC)
-        root = ET.fromstring(machine.junit(judgement, now))
+        root = ET.fromstring(formats.junit(judgement, now))
         run, rule = root.findall("testsuite")
         assert (run.get("tests"), run.get("failures")) == ("1", "0")
         counts = {k: rule.get(k) for k in ("tests", "failures", "errors", "skipped")}
@@ -541,7 +541,7 @@ class TestOutputs:
 
     def test_junit_has_the_shape_that_both_schemas_ask_for(self, judgement):
         now = datetime.datetime(2026, 1, 2, 3, 4, 5, tzinfo=datetime.UTC)
-        root = ET.fromstring(machine.junit(judgement, now))
+        root = ET.fromstring(formats.junit(judgement, now))
         assert root.tag == "testsuites"
         assert not root.attrib
         needed = {"name", "package", "id", "tests", "failures", "errors", "time", "timestamp"}
@@ -558,13 +558,13 @@ class TestOutputs:
                 assert all(set(child.attrib) == {"type", "message"} for child in case)
 
     def test_json_holds_everything(self, judgement):
-        read = json.loads(machine.json(judgement))
+        read = json.loads(formats.json(judgement))
         assert read["exit_code"] == judgement.exit_code == 1
         assert [v["outcome"] for v in read["verdicts"]] == [v.outcome for v in judgement.verdicts]
         assert set(read["verdicts"][0]) == set(Verdict._fields)
 
     def test_sarif_has_a_result_for_each_that_is_no_pass(self, judgement):
-        log = json.loads(machine.sarif(judgement, "baseline"))
+        log = json.loads(formats.sarif(judgement, "baseline"))
         result = {
             "type": "object",
             "required": ["message", "ruleId", "level", "locations"],
@@ -590,7 +590,7 @@ class TestOutputs:
         assert all(ids[r["ruleIndex"]] == r["ruleId"] for r in made["results"])
 
     def test_markdown_shows_names_as_they_are(self, judgement):
-        text = words.markdown(judgement, NASTY)
+        text = summary.markdown(judgement, NASTY)
         assert "<script>" not in text
         assert "@someone" not in text
         rows = [line for line in text.splitlines() if line.startswith("| ")]
@@ -598,7 +598,7 @@ class TestOutputs:
         assert text.count("<details>") == text.count("</details>") == 1
 
     def test_annotations_are_one_command_a_line(self, judgement):
-        lines = list(words.annotations(judgement))
+        lines = list(summary.annotations(judgement))
         assert [line.split()[0] for line in lines] == [
             "::error",
             "::error",
@@ -613,7 +613,7 @@ class TestOutputs:
 
     def test_the_terminal_names_what_failed(self, judgement):
         console = Console(width=100, record=True, file=io.StringIO())
-        for shown in words.terminal(judgement, "run"):
+        for shown in summary.terminal(judgement, "run"):
             console.print(shown)
         text = console.export_text()
         assert "fail" in text.splitlines()[0]
@@ -625,7 +625,7 @@ class TestCommandLine:
 
     def invoke(self, *arguments: object) -> tuple[int, str]:
         made = subprocess.run(
-            [sys.executable, "-m", "bench.cli", *map(str, arguments)],
+            [sys.executable, "-m", "tunefair.cli.app", *map(str, arguments)],
             capture_output=True, text=True, check=False,
         )  # fmt: skip
         return made.returncode, made.stdout + made.stderr
@@ -692,8 +692,9 @@ class TestCommandLine:
 
     def test_the_gate_needs_no_torch(self, tmp_path):
         code = (
-            "import sys; import bench.gate, bench.power, bench.gating.renewal, "
-            "bench.gating.publish; from bench.gating import rules; rules.declared(); "
+            "import sys; import tunefair.gating.gate, tunefair.gating.power, "
+            "tunefair.gating.renewal, tunefair.gating.publish; "
+            "from tunefair.gating import rules; rules.declared(); "
             "sys.exit(any(m in sys.modules for m in ('torch', 'transformers', 'peft')))"
         )
         assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

@@ -11,11 +11,12 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from bench import files, store, suite
-from bench.reading import foreign
-from bench.reading.foreign import Columns
-from bench.schema import BadInputError
 from tests import _house
+from tunefair import suite
+from tunefair.reading import foreign
+from tunefair.reading.foreign import Columns
+from tunefair.schema import BadInputError
+from tunefair.storage import files, records
 
 BINARY = Columns(label="y", probability=("p",), groups=("g",))
 
@@ -32,7 +33,7 @@ def test_a_few_bytes_that_say_a_giant_text_many_times(tmp_path):
     with pytest.raises(BadInputError, match="unpack to 1e"):
         foreign.read(tmp_path / "p.parquet", BINARY)
     with pytest.raises(BadInputError, match="unpack to 1e"):
-        store.read_table(tmp_path / "p.parquet")
+        records.read_table(tmp_path / "p.parquet")
 
 
 def test_a_few_bytes_that_say_millions_of_rows(tmp_path):
@@ -124,7 +125,7 @@ def test_hostile_suites(name, tmp_path):
         (("max_tokens = 32", f"max_tokens = {10**12}"), "max_tokens"),
         (("[strategies.own]", '[strategies."../mine/own"]'), "no strategies named"),
         (("[strategies.own]", '[strategies."/etc/passwd"]'), "no strategies named"),
-        (('source = "files"', 'source = "../files"'), "no bench.tasks named"),
+        (('source = "files"', 'source = "../files"'), "no tunefair.tasks named"),
         (('path = "planted.csv"', 'path = "/dev/zero"'), "not a file"),
     ],
 )

@@ -5,11 +5,11 @@ from types import SimpleNamespace
 
 import pytest
 
-from bench.launch.local import Launcher
-from bench.launch.slots import Slots
-from bench.schema import BadInputError
-from bench.worker import Job
 from tests import _workers
+from tunefair.launch.local import Launcher
+from tunefair.launch.slots import Slots
+from tunefair.launch.worker import Job
+from tunefair.schema import BadInputError
 
 
 def job(folder, label):
@@ -33,7 +33,7 @@ def launch(folder, labels, workers=2):
         watch=watch,
         finished=lambda job, reason: ended.update({job.cell.label: reason}),
         work=_workers.behave,
-        preload=("bench.worker",),
+        preload=("tunefair.launch.worker",),
     ).launch([job(folder, label) for label in labels])
     return ended, most
 
@@ -87,7 +87,7 @@ def test_cells_spread_over_devices(tmp_path):
         slots=Slots(["cuda:0", "cuda:1"]),
         watch=lambda running: seen.append(sorted(r.job.device for r in running)),
         work=_workers.behave,
-        preload=("bench.worker",),
+        preload=("tunefair.launch.worker",),
     ).launch([job(tmp_path, label) for label in ("slow", "slow2", "a", "b")])
     assert ["cuda:0", "cuda:1"] in seen
     assert all(len(devices) == len(set(devices)) for devices in seen)

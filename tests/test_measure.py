@@ -7,12 +7,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from bench.audits.trade_off import pareto_probability
-from bench.measure import measure
-from bench.schema import AuditSettings, BadInputError
-from bench.statistics.estimates import Estimate
-from bench.statistics.intervals import interval
 from tests._evidence import evidence
+from tunefair.audits.trade_off import pareto_probability
+from tunefair.measuring.measure import measure
+from tunefair.schema import AuditSettings, BadInputError
+from tunefair.statistics.estimates import Estimate
+from tunefair.statistics.intervals import interval
 
 SETTINGS = AuditSettings(replicates=100)
 AUDITS = ("accuracy", "calibration", "group_fairness", "trade_off", "cost")
@@ -134,8 +134,9 @@ def test_pareto_by_hand():
 
 def test_numbers_need_no_torch():
     code = (
-        "import sys; from bench.measure import measure; from tests._evidence import evidence;"
-        "from bench.schema import AuditSettings;"
+        "import sys; from tunefair.measuring.measure import measure;"
+        "from tests._evidence import evidence;"
+        "from tunefair.schema import AuditSettings;"
         f"measure([evidence(200)], AuditSettings(replicates=10), audits={AUDITS!r});"
         "assert not {'torch', 'transformers', 'sklearn', 'pandas'} & set(sys.modules)"
     )

@@ -10,12 +10,13 @@ import numpy as np
 import pytest
 import torch
 
-from bench import memory, store, worker
-from bench.launch import local
-from bench.launch.local import Launcher, Running
-from bench.launch.slots import Slots
-from bench.schema import BadInputError, CellFailedError
 from tests import _house, _memory_group, _tiny, _workers
+from tunefair.environment import memory
+from tunefair.launch import local, worker
+from tunefair.launch.local import Launcher, Running
+from tunefair.launch.slots import Slots
+from tunefair.schema import BadInputError, CellFailedError
+from tunefair.storage import records
 
 
 def failure(make):
@@ -102,7 +103,7 @@ def test_the_kernel_says_how_often_it_killed():
 def launched(tmp_path, work, rows):
     """Train a cell of batches so large that memory is what decides; return why it failed."""
     task = _tiny.task(n=1024)
-    store.write_task(tmp_path / "task.parquet", task)
+    records.write_task(tmp_path / "task.parquet", task)
     _tiny.encoded(task, tmp_path / "tokens")
     training = {"batch_size": rows, "learning_rate": 1e-3, "precision": "fp32"}
     job = worker.Job(
@@ -122,7 +123,7 @@ def launched(tmp_path, work, rows):
 def test_under_a_limit_a_batch_is_cut_until_it_fits(tmp_path):
     job, reasons = launched(tmp_path, _workers.with_little_memory, 32768)
     assert reasons == [""]
-    ledger = store.read_ledger(job.destination)
+    ledger = records.read_ledger(job.destination)
     assert ledger.rows_at_a_time < 32768
     assert (ledger.steps, ledger.examples) == (2, 2 * 32768)
 
@@ -138,7 +139,7 @@ def test_under_a_limit_without_any_room_the_cell_is_out_of_memory(tmp_path):
 HUNGRY = """
 from dataclasses import dataclass
 import torch
-from bench.strategy import Objective, Strategy
+from tunefair.strategy import Objective, Strategy
 
 class Filling(Objective):
     def forward(self, output, batch):

@@ -7,15 +7,15 @@ import pytest
 import torch
 from torch import nn
 
-from bench import model as models
-from bench import model_folder
-from bench.schema import BadInputError
-from bench.suite import ModelChoice
-from bench.training.adapters import attention_inputs, head_modules
-from bench.training.batches import pad
-from bench.training.tokens import ORIGINAL
-from strategies.lora import Lora
 from tests import _tiny
+from tunefair.planning import model_folder
+from tunefair.schema import BadInputError
+from tunefair.strategies.lora import Lora
+from tunefair.suite import ModelChoice
+from tunefair.training import model as models
+from tunefair.training.adapters import attention_inputs, head_modules
+from tunefair.training.batches import pad
+from tunefair.training.tokens import ORIGINAL
 
 ARCHITECTURES = list(_tiny.ARCHITECTURES)
 CLASSES = ("no", "yes", "maybe")

@@ -8,10 +8,12 @@ import sys
 
 import pytest
 
-from bench import cli, model, model_folder
-from bench.schema import BadInputError
-from bench.suite import ModelChoice
 from tests import _house, _tiny
+from tunefair.cli import app
+from tunefair.planning import model_folder
+from tunefair.schema import BadInputError
+from tunefair.suite import ModelChoice
+from tunefair.training import model
 
 CODE = "from pathlib import Path; Path({canary!r}).write_text('reached')"
 
@@ -165,7 +167,7 @@ def test_a_hostile_folder_is_refused_in_one_line(name, house, capsys, monkeypatc
     runs = suite.parent / "runs"
     monkeypatch.setattr(sys, "argv", ["tunefair", "run", str(suite), "--runs", str(runs)])
     with pytest.raises(SystemExit) as ended:
-        cli.main()
+        app.main()
     heard = capsys.readouterr().err.strip()
     assert ended.value.code == 2
     assert len(heard.splitlines()) == 1

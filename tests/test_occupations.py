@@ -7,9 +7,9 @@ from collections import Counter
 import numpy as np
 import pytest
 
-from bench.schema import Task
-from bench.tasks import occupations
-from bench.yardsticks import tfidf
+from tunefair.schema import Task
+from tunefair.tasks import occupations
+from tunefair.yardsticks import tfidf
 
 
 @pytest.fixture(scope="module")

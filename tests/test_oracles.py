@@ -9,10 +9,10 @@ from fairlearn import metrics as fairlearn
 from scipy.optimize import minimize_scalar
 from sklearn import metrics as sklearn
 
-from bench.measure import measure
-from bench.schema import AuditSettings
-from bench.statistics.temperature import fit, scaled
 from tests._evidence import evidence, predictions
+from tunefair.measuring.measure import measure
+from tunefair.schema import AuditSettings
+from tunefair.statistics.temperature import fit, scaled
 
 AUDITS = ["accuracy", "calibration", "group_fairness"]
 SETTINGS = AuditSettings(replicates=5, min_group_size=1)

@@ -2,9 +2,10 @@
 
 import pytest
 
-from bench import plan, suite
-from bench.schema import BadInputError
 from tests import _house
+from tunefair import suite
+from tunefair.planning import plan
+from tunefair.schema import BadInputError
 
 
 @pytest.fixture

@@ -7,20 +7,20 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
-from bench.cli import app
-from bench.gating.detection import chance, smallest
-from bench.gating.losses import Noise, Seeds, trained
-from bench.gating.outlook import outlook
-from bench.gating.rules import DEFAULTS
-from bench.gating.snapshot import of_evidence
-from bench.power import power
-from bench.schema import AuditSettings, BadInputError, Metric
-from bench.statistics.estimates import Estimate
-from bench.statistics.spread import spread
-from bench.suite import GateRule
 from tests import _models as models
 from tests import _runs
 from tests.performance.gate_errors import Plant, study, true_loss
+from tunefair.cli.app import app
+from tunefair.gating.detection import chance, smallest
+from tunefair.gating.losses import Noise, Seeds, trained
+from tunefair.gating.outlook import outlook
+from tunefair.gating.power import power
+from tunefair.gating.rules import DEFAULTS
+from tunefair.gating.snapshot import of_evidence
+from tunefair.schema import AuditSettings, BadInputError, Metric
+from tunefair.statistics.estimates import Estimate
+from tunefair.statistics.spread import spread
+from tunefair.suite import GateRule
 
 NOISE = Noise(2e-5, (Seeds(5e-5, 3, 2, 3e-5), Seeds(5e-5, 3, 2, 3e-5)))
 

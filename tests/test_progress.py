@@ -6,8 +6,8 @@ from types import SimpleNamespace
 import pytest
 from rich.console import Console
 
-from bench.progress import Watch
-from bench.suite import Budget
+from tunefair.launch.progress import Watch
+from tunefair.suite import Budget
 
 
 class Screen:

@@ -8,15 +8,17 @@ from itertools import chain
 import numpy as np
 import pytest
 
-from bench import run, store, suite, worker
-from bench.budget import Meter
-from bench.launch import slots as places
-from bench.launch.local import Launcher
-from bench.launch.slots import Slots
-from bench.schema import BadInputError
-from bench.training.ranks import Ranks
-from bench.training.tokens import ORIGINAL
 from tests import _ranks, _tiny
+from tunefair import run, suite
+from tunefair.launch import slots as places
+from tunefair.launch import worker
+from tunefair.launch.local import Launcher
+from tunefair.launch.slots import Slots
+from tunefair.schema import BadInputError
+from tunefair.storage import records
+from tunefair.training.budget import Meter
+from tunefair.training.ranks import Ranks
+from tunefair.training.tokens import ORIGINAL
 
 SIZE = 2
 STEPS = 6
@@ -54,7 +56,7 @@ def folder(tmp_path_factory):
     """Every cell, trained by two processes that meet once."""
     folder = tmp_path_factory.mktemp("ranks")
     task = _tiny.task(n=96)
-    store.write_task(folder / "task.parquet", task)
+    records.write_task(folder / "task.parquet", task)
     _tiny.encoded(task, folder / "tokens")
     context = multiprocessing.get_context("forkserver")
     everything = CELLS | ACROSS | OTHERS
@@ -78,7 +80,7 @@ def both(folder, tmp_path_factory):
     def outcomes(name):
         into = tmp_path_factory.mktemp("alone")
         _ranks.alone((CELLS | ACROSS | OTHERS)[name], folder, into)
-        return store.read_outcome(folder / name), store.read_outcome(into), into
+        return records.read_outcome(folder / name), records.read_outcome(into), into
 
     return outcomes
 
@@ -116,7 +118,7 @@ def test_the_budget_counts_the_examples_of_all(name, both):
 
 
 def test_all_stop_at_once_when_the_first_ones_clock_says_so(folder):
-    outcome = store.read_outcome(folder / "seconds")
+    outcome = records.read_outcome(folder / "seconds")
     assert outcome.ledger.seconds >= 0.3
     fed = [len(seen(folder / "seconds", rank)) for rank in range(SIZE)]
     assert fed[0] - fed[1] in (0, 1)  # accelerate alone fetches one ahead
@@ -145,7 +147,7 @@ def launched(folder):
 def test_the_launcher_starts_both_and_one_seals_the_cell(folder):
     assert launched(folder) == [""]
     assert [p.name for p in (folder / "cells").iterdir()] == ["id"]
-    assert store.read_ledger(folder / "cells" / "id").examples == 16 * STEPS
+    assert records.read_ledger(folder / "cells" / "id").examples == 16 * STEPS
 
 
 @pytest.mark.slow

@@ -6,11 +6,11 @@ from types import SimpleNamespace
 
 import pytest
 
-from bench import files, store
-from bench.launch import parcel, ray
-from bench.schema import BadInputError
-from bench.worker import Job
 from tests import _cluster, _house, _tiny
+from tunefair.launch import parcel, ray
+from tunefair.launch.worker import Job
+from tunefair.schema import BadInputError
+from tunefair.storage import files, records
 
 WHY_NOT = _cluster.why_not()
 needs_cluster = pytest.mark.skipif(bool(WHY_NOT), reason=WHY_NOT)
@@ -21,7 +21,7 @@ def job(tmp_path_factory):
     """A job whose inputs lie in sealed folders, and its outcome, trained here."""
     folder = tmp_path_factory.mktemp("here")
     task = _tiny.task(n=32)
-    files.write_sealed(folder / "task", lambda d: store.write_task(d / "task.parquet", task))
+    files.write_sealed(folder / "task", lambda d: records.write_task(d / "task.parquet", task))
     files.write_sealed(folder / "tokens", lambda d: _tiny.encoded(task, d))
     job = Job(
         cell=_tiny.cells("full", budget=("steps", 2))[0],
@@ -75,7 +75,7 @@ def test_no_address_is_one_line():
 def on_two_nodes(suite, runs, *more):
     return _cluster.alone(
         *(sys.executable, "-m", "tests._cluster"),
-        *(sys.executable, "-m", "bench.cli", "run", suite, "--runs", runs, *more),
+        *(sys.executable, "-m", "tunefair.cli.app", "run", suite, "--runs", runs, *more),
         *("--launcher", "ray", "--address", _cluster.ADDRESS),
         capture_output=True,
         timeout=600,

@@ -6,8 +6,8 @@ from collections import Counter
 import numpy as np
 import pytest
 
-from bench.schema import BadInputError, Task
-from bench.tasks import _near_duplicates, _package, _swap, redditbias
+from tunefair.schema import BadInputError, Task
+from tunefair.tasks import _near_duplicates, _package, _swap, redditbias
 
 
 @pytest.fixture(scope="module")

@@ -5,8 +5,8 @@ import sys
 
 import pytest
 
-from bench import cli
 from tests import _house
+from tunefair.cli import app
 
 NO_GROUPS = ('groups = ["group"]\n', "")
 STRATEGIES = "[strategies.full]"
@@ -27,7 +27,7 @@ def refused(tmp_path, capsys, monkeypatch):
             sys, "argv", ["tunefair", "run", str(suite), "--runs", str(tmp_path / "runs")]
         )
         with pytest.raises(SystemExit) as ended:
-            cli.main()
+            app.main()
         said = capsys.readouterr().err.strip()
         assert ended.value.code == 2, said
         assert len(said.splitlines()) == 1

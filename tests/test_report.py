@@ -16,15 +16,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.console import Console
 
-from bench import report
-from bench.facts import CellFacts, RunFacts
-from bench.measure import measure
-from bench.reporting.cells import number
-from bench.reporting.looks import BAND, INK, MUTED, PALETTE, RULE
-from bench.reporting.page import TEMPLATES
-from bench.reporting.wording import decimals, distinct, fixed, metric_words, plain, short
-from bench.schema import AuditSettings, Measurement, Results
 from tests._results import EMBEDDED, GROUPS, Level, evidence, facts, results
+from tunefair.facts import CellFacts, RunFacts
+from tunefair.measuring.measure import measure
+from tunefair.reporting import report
+from tunefair.reporting.grids import number
+from tunefair.reporting.looks import BAND, INK, MUTED, PALETTE, RULE
+from tunefair.reporting.page import TEMPLATES
+from tunefair.reporting.wording import decimals, distinct, fixed, metric_words, plain, short
+from tunefair.schema import AuditSettings, Measurement, Results
 
 HOSTILE = (
     "<script>window.pwned=1</script>",
@@ -105,7 +105,7 @@ def test_every_form_can_be_made_and_is_the_same_twice(case: str) -> None:
 
 def test_the_page_is_the_same_in_another_process() -> None:
     code = (
-        "import hashlib, tests._results as r; from bench.report import render; "
+        "import hashlib, tests._results as r; from tunefair.reporting.report import render; "
         "print(hashlib.sha256(render(r.results(), r.facts()).encode()).hexdigest())"
     )
     environment = os.environ | {"PYTHONHASHSEED": "7"}
@@ -232,7 +232,7 @@ def test_measured_evidence_becomes_a_page() -> None:
 
 def test_reading_the_module_loads_nothing_heavy() -> None:
     code = (
-        "import sys, bench.report; "
+        "import sys, tunefair.reporting.report; "
         "print({'torch', 'altair', 'vl_convert', 'pandas', 'transformers'} & set(sys.modules))"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

@@ -9,18 +9,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bench import report
-from bench.reporting.columns import cell, column, headline
-from bench.reporting.comparison import comparison
-from bench.reporting.crossing import crossings
-from bench.reporting.drawing import Canvas
-from bench.reporting.groups import groups
-from bench.reporting.looks import look
-from bench.reporting.sheet import Sheet, sheet
-from bench.reporting.tables import contrasts, left_out
-from bench.reporting.trade_off import trade_offs
-from bench.schema import LeftOut, Measurement, Results
 from tests._results import EMBEDDED, GROUPS, Level, contrast, facts, measurements, results
+from tunefair.reporting import report
+from tunefair.reporting.columns import cell, column, headline
+from tunefair.reporting.comparison import comparison
+from tunefair.reporting.crossing import crossings
+from tunefair.reporting.drawing import Canvas
+from tunefair.reporting.groups import groups
+from tunefair.reporting.looks import look
+from tunefair.reporting.sheet import Sheet, sheet
+from tunefair.reporting.tables import contrasts, left_out
+from tunefair.reporting.trade_off import trade_offs
+from tunefair.schema import LeftOut, Measurement, Results
 
 FEW = {k: EMBEDDED[k] for k in ("tfidf", "full", "lora", "weighted")}
 

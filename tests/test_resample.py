@@ -5,15 +5,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bench import resample
-from bench.resample import Sample, Table
-from bench.schema import AuditSettings, BadInputError
-from bench.statistics import units
-from bench.statistics.binning import binned, equal_width, expected_error
-from bench.statistics.grouping import groupings
-from bench.statistics.ranking import dense_rank, precision_area, roc_area
-from bench.statistics.rates import accuracy, confusion, one_vs_rest
 from tests._evidence import evidence
+from tunefair.schema import AuditSettings, BadInputError
+from tunefair.statistics import sample as resample
+from tunefair.statistics import units
+from tunefair.statistics.binning import binned, equal_width, expected_error
+from tunefair.statistics.grouping import groupings
+from tunefair.statistics.ranking import dense_rank, precision_area, roc_area
+from tunefair.statistics.rates import accuracy, confusion, one_vs_rest
+from tunefair.statistics.sample import Sample, Table
 
 
 def sample_of(n=400, replicates=2000, seed=0, **choices):

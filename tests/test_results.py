@@ -6,7 +6,7 @@ import sys
 
 CODE = """
 from bench import results
-from bench.facts import RunFacts, StrategyFacts
+from tunefair.facts import RunFacts, StrategyFacts
 choices = frozenset({"adapt", "objective", "revise", "sampling_weights"})
 strategy = StrategyFacts(
     label="a", use="a", choices=choices, needs_groups_in=frozenset({"train", "inference"})

@@ -8,16 +8,17 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from bench import collect, compose, plan, second_stage
-from bench.launch.local import Launcher
-from bench.launch.slots import Slots
-from bench.schema import BadInputError
-from bench.training import device
-from bench.training.learn import learn, training_split
-from bench.training.tokens import ORIGINAL
-from bench.worker import Job
-from strategies.jtt import JTT
 from tests import _house, _tiny, _workers
+from tunefair.launch.local import Launcher
+from tunefair.launch.slots import Slots
+from tunefair.launch.worker import Job
+from tunefair.planning import compose, plan
+from tunefair.schema import BadInputError
+from tunefair.storage import run_folder
+from tunefair.strategies.jtt import JTT
+from tunefair.training import device, second_stage
+from tunefair.training.learn import learn, training_split
+from tunefair.training.tokens import ORIGINAL
 
 CPU = device.choose("cpu", "fp32")
 STRATEGIES = ("full", "temperature", "erase", "equalized_odds_threshold", "jtt", "jtt+temperature")
@@ -90,8 +91,8 @@ def test_a_helper_that_a_strategy_computes_with_is_part_of_it(tmp_path):
     root = Path(compose.__file__).parents[1]
     file = tmp_path / "own.py"
     file.write_text(
-        "from bench.schema import Split\nfrom bench.statistics import temperature\n"
-        "def late():\n    from bench.training.adapters import attach\n"
+        "from tunefair.schema import Split\nfrom tunefair.statistics import temperature\n"
+        "def late():\n    from tunefair.training.adapters import attach\n"
     )
     found = {str(path.relative_to(root)) for path in compose._helpers(file)}
     assert found >= {"bench/statistics/temperature.py", "bench/training/adapters.py"}
@@ -170,7 +171,7 @@ def launched(folder, *jobs):
         slots=Slots(["cpu"] * 2),
         finished=lambda job, reason: ended.update({job.cell.label: reason}),
         work=_workers.behave,
-        preload=("bench.worker",),
+        preload=("tunefair.launch.worker",),
     ).launch(jobs)
     return ended
 
@@ -213,7 +214,7 @@ def test_first_stages_are_shown_as_such_and_not_reported(run):
     shown = _house.tunefair("plan", suite, "--runs", runs).stdout
     assert "full (first stage)" in shown
     assert shown.count("finished") == 7
-    facts = collect.read_facts(runs / "small")
+    facts = run_folder.read_facts(runs / "small")
     assert {cell.strategy for cell in facts.cells} == set(STRATEGIES)
     ledgers = {cell.strategy: cell.ledger for cell in facts.cells}
     assert {ledger.steps for ledger in ledgers.values()} == {20}
@@ -225,9 +226,9 @@ def test_first_stages_are_shown_as_such_and_not_reported(run):
 def test_a_damaged_first_stage_is_made_again_and_its_followers_stay(run):
     suite, runs, _ = run
     before = _house.predictions(runs / "small")
-    facts = collect.read_facts(runs / "small")
+    facts = run_folder.read_facts(runs / "small")
     (broken,) = before.keys() - {cell.id for cell in facts.cells}
-    (collect.cell_folder(runs / "small", broken) / "predictions.parquet").write_bytes(b"torn")
+    (run_folder.cell_folder(runs / "small", broken) / "predictions.parquet").write_bytes(b"torn")
     again = _house.tunefair("run", suite, "--runs", runs)
     assert "set aside" in again.stderr
     assert "1/1 full (first stage) · seed 0 finished" in again.stderr

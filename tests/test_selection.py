@@ -5,25 +5,25 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from bench import plugins, prepare
-from bench.budget import Meter
-from bench.facts import CellFacts, RunFacts, StrategyFacts
-from bench.measure import measure
-from bench.reporting import tables
-from bench.reporting.comparison import _reads
-from bench.reporting.sheet import sheet
-from bench.resample import Sample
-from bench.run import _selection_rule, _strategy_facts
-from bench.schema import AuditSettings, BadInputError, Evidence, Results
-from bench.suite import Budget, Training
-from bench.training import device, selection
-from bench.training.learn import learn
-from bench.training.tokens import ORIGINAL
 from tests import _runs, _tiny
+from tunefair import plugins, prepare
+from tunefair.facts import CellFacts, RunFacts, StrategyFacts
+from tunefair.measuring.measure import measure
+from tunefair.reporting import tables
+from tunefair.reporting.comparison import _reads
+from tunefair.reporting.sheet import sheet
+from tunefair.run import _selection_rule, _strategy_facts
+from tunefair.schema import AuditSettings, BadInputError, Evidence, Results
+from tunefair.statistics.sample import Sample
+from tunefair.suite import Budget, Training
+from tunefair.training import device, selection
+from tunefair.training.budget import Meter
+from tunefair.training.learn import learn
+from tunefair.training.tokens import ORIGINAL
 
 CPU = device.choose("cpu", "fp32")
 RULES = tuple(selection.RULES)
-NAMES = plugins.names("strategies")
+NAMES = plugins.names("tunefair.strategies")
 
 
 pytestmark = pytest.mark.usefixtures("frozen_heap")
@@ -191,7 +191,7 @@ def test_a_task_without_groups_is_refused_before_training(rule, task):
 def test_the_clock_stands_still_while_validation_answers(monkeypatch):
     clock = iter([0.0, 5.0, 9.0, 10.0])
     meter = Meter(Budget(currency="seconds", amount=100))
-    monkeypatch.setattr("bench.budget.time.perf_counter", lambda: next(clock))
+    monkeypatch.setattr("tunefair.training.budget.time.perf_counter", lambda: next(clock))
     meter.start()
     with meter.paused():
         pass

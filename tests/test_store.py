@@ -6,8 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bench import store
-from bench.schema import (
+from tunefair.schema import (
     BadInputError,
     CurvePoint,
     Ledger,
@@ -19,6 +18,7 @@ from bench.schema import (
     Task,
     TaskCard,
 )
+from tunefair.storage import records
 
 
 def predictions(n=7, hidden=False, known=True):
@@ -52,8 +52,8 @@ def test_predictions_come_back(tmp_path, hidden, known):
         ("test", "original"): predictions(7, hidden, known),
         ("test", "swap:dominant"): predictions(3, hidden, known),
     }
-    store.write_predictions(tmp_path / "p.parquet", written)
-    read = store.read_predictions(tmp_path / "p.parquet")
+    records.write_predictions(tmp_path / "p.parquet", written)
+    read = records.read_predictions(tmp_path / "p.parquet")
     assert list(read) == list(written)
     for key, answers in written.items():
         assert_same(read[key], answers)
@@ -61,7 +61,7 @@ def test_predictions_come_back(tmp_path, hidden, known):
 
 def test_equal_predictions_are_equal_bytes(tmp_path):
     for name in ("a", "b"):
-        store.write_predictions(tmp_path / name, {("test", "original"): predictions()})
+        records.write_predictions(tmp_path / name, {("test", "original"): predictions()})
     assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
 
 
@@ -77,8 +77,8 @@ def test_an_outcome_comes_back(tmp_path):
         curve=(CurvePoint(1, 0.5, 0.7, 1e-5), CurvePoint(2, 1.0, 0.6, 0.0)),
         hardware={"device": "cpu"},
     )
-    store.write_outcome(tmp_path, outcome)
-    read = store.read_outcome(tmp_path)
+    records.write_outcome(tmp_path, outcome)
+    read = records.read_outcome(tmp_path)
     assert (read.ledger, read.curve, read.hardware) == (ledger, outcome.curve, {"device": "cpu"})
     assert_same(read.test["original"], outcome.test["original"])
 
@@ -88,8 +88,8 @@ def test_results_come_back_with_nan_for_undefined(tmp_path):
     undefined = Measurement("accuracy", "roc_auc", undefined="one class", strategy="a", seed=1)
     metric = Metric(better="higher", low=0, high=np.inf, reference="r", definition="d")
     results = Results(measurements=(defined, undefined), definitions={"accuracy": metric})
-    (tmp_path / "r.json").write_text(store.results_json(results))
-    read = store.read_results(tmp_path / "r.json")
+    (tmp_path / "r.json").write_text(records.results_json(results))
+    read = records.read_results(tmp_path / "r.json")
     assert read.measurements[0] == defined
     assert np.isnan(read.measurements[1].value)
     assert read.measurements[1].low is None
@@ -114,8 +114,8 @@ def test_a_task_comes_back_whatever_its_texts(tmp_path_factory, texts):
         views={"swap:a": np.array(texts, dtype=object)},
     )
     path = tmp_path_factory.mktemp("task") / "task.parquet"
-    store.write_task(path, task)
-    read = store.read_task(path)
+    records.write_task(path, task)
+    read = records.read_task(path)
     assert read.text.tolist() == texts
     assert read.views["swap:a"].tolist() == texts
     assert read.card == card
@@ -125,11 +125,11 @@ def test_a_task_comes_back_whatever_its_texts(tmp_path_factory, texts):
 def test_a_broken_table_is_one_line(tmp_path, content):
     (tmp_path / "p.parquet").write_bytes(content)
     with pytest.raises(BadInputError, match=r"p\.parquet: not a table"):
-        store.read_predictions(tmp_path / "p.parquet")
+        records.read_predictions(tmp_path / "p.parquet")
 
 
 @pytest.mark.parametrize("value", [[], ["a"], {"a": 1}])
 def test_a_column_of_lists_or_records_is_one_line(tmp_path, value):
-    store.write_table(tmp_path / "p.parquet", {"group:g": pa.array([value] * 3)}, {})
+    records.write_table(tmp_path / "p.parquet", {"group:g": pa.array([value] * 3)}, {})
     with pytest.raises(BadInputError, match=r"p\.parquet: not a table.*column 'group:g' holds"):
-        store.read_table(tmp_path / "p.parquet")
+        records.read_table(tmp_path / "p.parquet")

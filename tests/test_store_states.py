@@ -25,12 +25,12 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 from rich.console import Console
 
-from bench import collect, files, store
-from bench import run as stages
-from bench.facts import CellFacts
-from bench.schema import Outcome
-from bench.worker import Job
 from tests import _models, _runs
+from tunefair import run as stages
+from tunefair.facts import CellFacts
+from tunefair.launch.worker import Job
+from tunefair.schema import Outcome
+from tunefair.storage import files, records, run_folder
 
 Content = dict[str, bytes]
 CELLS = ("0a", "0b", "0b1")
@@ -90,7 +90,7 @@ def outcome(cell: str) -> Outcome:
 
 def fill(cell: str, folder: Path) -> None:
     """Write a cell as a worker does."""
-    store.write_outcome(folder, outcome(cell))
+    records.write_outcome(folder, outcome(cell))
     files.write(folder / "model" / "weights", cell * 9)
 
 
@@ -200,7 +200,7 @@ class Store(RuleBasedStateMachine):
         shutil.rmtree(self.run)
 
     def place(self, cell: str) -> Path:
-        return collect.cell_folder(self.run, cell)
+        return run_folder.cell_folder(self.run, cell)
 
     def jobs(self) -> list[Job]:
         nowhere = {"task_file": self.run, "tokens_folder": self.run}
@@ -216,7 +216,7 @@ class Store(RuleBasedStateMachine):
     def note(self) -> None:
         """Remember what a death left whole: it must stay so."""
         self.finished |= {cell for cell in CELLS if is_whole(cell, self.place(cell))}
-        self.failed = {c for c in CELLS if collect.failure_file(self.run, c).is_file()}
+        self.failed = {c for c in CELLS if run_folder.failure_file(self.run, c).is_file()}
 
     @rule(cell=cells)
     def write(self, cell: str) -> None:
@@ -320,7 +320,7 @@ class Store(RuleBasedStateMachine):
     @invariant()
     def read_as_written(self) -> None:
         for cell in CELLS:
-            seen = collect._with_status(self.run, CellFacts(id=cell, strategy=cell, seed=0))
+            seen = run_folder._with_status(self.run, CellFacts(id=cell, strategy=cell, seed=0))
             fate = "failed" if cell in self.failed else "missing"
             assert seen.status == ("finished" if cell in self.finished else fate)
             if seen.status == "finished":

@@ -11,25 +11,25 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import log_loss
 from sklearn.model_selection import cross_val_score
 
-from bench import compose
-from bench import model as models
-from bench.schema import BadInputError, Outcome, Predictions, Split
-from bench.strategy import Batch, Output
-from bench.training import device
-from bench.training.learn import build, learn
-from bench.training.tokens import ORIGINAL
-from strategies.balanced import Balanced
-from strategies.contrastive import Contrastive
-from strategies.erase import Erase, eraser
-from strategies.focal import Focal
-from strategies.full import Full
-from strategies.group_difference import GroupDifference
-from strategies.group_dro import GroupDRO
-from strategies.label_smoothing import LabelSmoothing
-from strategies.layerwise_decay import LayerwiseDecay
-from strategies.subsampled import Subsampled
-from strategies.weighted import Weighted
 from tests import _tiny
+from tunefair.planning import compose
+from tunefair.schema import BadInputError, Outcome, Predictions, Split
+from tunefair.strategies.balanced import Balanced
+from tunefair.strategies.contrastive import Contrastive
+from tunefair.strategies.erase import Erase, eraser
+from tunefair.strategies.focal import Focal
+from tunefair.strategies.full import Full
+from tunefair.strategies.group_difference import GroupDifference
+from tunefair.strategies.group_dro import GroupDRO
+from tunefair.strategies.label_smoothing import LabelSmoothing
+from tunefair.strategies.layerwise_decay import LayerwiseDecay
+from tunefair.strategies.subsampled import Subsampled
+from tunefair.strategies.weighted import Weighted
+from tunefair.strategy import Batch, Output
+from tunefair.training import device
+from tunefair.training import model as models
+from tunefair.training.learn import build, learn
+from tunefair.training.tokens import ORIGINAL
 
 CPU = device.choose("cpu", "fp32")
 SEEDS = tuple(range(5))

@@ -2,8 +2,8 @@
 
 import pytest
 
-from bench import suite
-from bench.schema import BadInputError
+from tunefair import suite
+from tunefair.schema import BadInputError
 
 SUITE = """
 name = "small"

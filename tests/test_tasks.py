@@ -10,10 +10,10 @@ import datasets
 import numpy as np
 import pytest
 
-from bench import plugins
-from bench.schema import Task
+from tunefair import plugins
+from tunefair.schema import Task
 
-NAMES = plugins.names("bench.tasks")
+NAMES = plugins.names("tunefair.tasks")
 ROWS = "\n".join(
     f"comment number {i} with word{i % 37} and {i * i},{('no', 'yes')[i % 3 > 0]},{'ab'[i % 2]}"
     for i in range(300)
@@ -48,7 +48,7 @@ def call(tmp_path_factory) -> Callable[[str, str], Task | str]:
 
 
 def module(name: str) -> ModuleType:
-    return plugins.load("bench.tasks", name)
+    return plugins.load("tunefair.tasks", name)
 
 
 @pytest.fixture(scope="module", params=NAMES)
@@ -134,7 +134,7 @@ def test_options_are_typed_keywords(name):
 def test_no_task_needs_torch(name):
     """Tasks are read by audits and yardsticks as well; the data sets' library is loaded late."""
     heavy = "{'torch', 'transformers', 'pandas', 'sklearn', 'datasets'}"
-    code = f"import sys, bench.tasks.{name}; print(sorted({heavy} & sys.modules.keys()))"
+    code = f"import sys, tunefair.tasks.{name}; print(sorted({heavy} & sys.modules.keys()))"
     found = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, check=True
     )

@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 from transformers import AutoTokenizer
 
-from bench.schema import BadInputError
-from bench.training import tokens
-from bench.training.batches import BatchSampler, pad
-from bench.training.tokens import ORIGINAL
 from tests import _tiny
+from tunefair.schema import BadInputError
+from tunefair.training import tokens
+from tunefair.training.batches import BatchSampler, pad
+from tunefair.training.tokens import ORIGINAL
 
 
 @pytest.fixture(scope="module")

@@ -10,19 +10,19 @@ from torch import nn
 from torch.utils.data import DataLoader
 from transformers import AutoModelForSequenceClassification, TrainingArguments
 
-from bench import train as training
-from bench.budget import Meter
-from bench.model import Classifier
-from bench.schema import BadInputError, CellFailedError
-from bench.strategy import Objective
-from bench.suite import Budget, Training
-from bench.training import device, loop, pace
-from bench.training.batches import BatchSampler, TrainingRows
-from bench.training.learn import build, learn
-from bench.training.loop import Learner, Recipe
-from bench.training.pace import DivergedError, Pace
-from bench.training.tokens import ORIGINAL
 from tests import _tiny
+from tunefair.schema import BadInputError, CellFailedError
+from tunefair.strategy import Objective
+from tunefair.suite import Budget, Training
+from tunefair.training import device, loop, pace
+from tunefair.training import train as training
+from tunefair.training.batches import BatchSampler, TrainingRows
+from tunefair.training.budget import Meter
+from tunefair.training.learn import build, learn
+from tunefair.training.loop import Learner, Recipe
+from tunefair.training.model import Classifier
+from tunefair.training.pace import DivergedError, Pace
+from tunefair.training.tokens import ORIGINAL
 
 CPU = device.choose("cpu", "fp32")
 

@@ -6,13 +6,13 @@ import numpy as np
 import pytest
 import torch
 
-from bench import compose
-from bench.schema import BadInputError
-from bench.tasks import occupations, redditbias
-from bench.training.batches import drawn
-from bench.training.learn import training_split
-from bench.training.tokens import ORIGINAL, gathered
-from strategies.counterfactual_augmentation import CounterfactualAugmentation
+from tunefair.planning import compose
+from tunefair.schema import BadInputError
+from tunefair.strategies.counterfactual_augmentation import CounterfactualAugmentation
+from tunefair.tasks import occupations, redditbias
+from tunefair.training.batches import drawn
+from tunefair.training.learn import training_split
+from tunefair.training.tokens import ORIGINAL, gathered
 
 
 def texts(view):

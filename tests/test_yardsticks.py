@@ -5,9 +5,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from bench.schema import Task, TaskCard
-from bench.tasks import redditbias
-from bench.yardsticks import YARDSTICKS, majority, tfidf
+from tunefair.schema import Task, TaskCard
+from tunefair.tasks import redditbias
+from tunefair.yardsticks import YARDSTICKS, majority, tfidf
 
 CARD = TaskCard(title="", label_meaning="", source="", licence="", fingerprint="")
 WORDS = ("alpha", "beta", "gamma")

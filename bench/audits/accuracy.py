@@ -4,12 +4,12 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from bench.resample import BINARY, Sample
-from bench.schema import Array, Evidence, Metric, Predictions
-from bench.statistics.estimates import Estimate, Family, nothing
-from bench.statistics.ranking import ROC_AUC, Area, dense_rank, macro_roc_area, precision_area
-from bench.statistics.rates import ACCURACY, accuracy, confusion, keep_observed, ratio, square
-from bench.statistics.scores import LOG_LOSS, NO_PROBABILITIES, log_loss, means
+from ..schema import Array, Evidence, Metric, Predictions
+from ..statistics.estimates import Estimate, Family, nothing
+from ..statistics.ranking import ROC_AUC, Area, dense_rank, macro_roc_area, precision_area
+from ..statistics.rates import ACCURACY, accuracy, confusion, keep_observed, ratio, square
+from ..statistics.sample import BINARY, Sample
+from ..statistics.scores import LOG_LOSS, NO_PROBABILITIES, log_loss, means
 
 METRICS = {
     "accuracy": ACCURACY,

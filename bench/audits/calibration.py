@@ -4,14 +4,14 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from bench.reliability import reliability_bins
-from bench.resample import Sample
-from bench.schema import Array, Evidence, Metric, ReliabilityBin
-from bench.statistics.binning import BINS, CALIBRATION_IN_THE_LARGE, POSITIVE_CALIBRATION_ERROR
-from bench.statistics.calibration import BINARY_METRICS, diagram, lifts, measured
-from bench.statistics.estimates import Estimate, Family, nothing
-from bench.statistics.scores import NO_PROBABILITIES
-from bench.statistics.temperature import fit, scaled
+from ..schema import Array, Evidence, Metric, ReliabilityBin
+from ..statistics.binning import BINS, CALIBRATION_IN_THE_LARGE, POSITIVE_CALIBRATION_ERROR
+from ..statistics.calibration import BINARY_METRICS, diagram, lifts, measured
+from ..statistics.estimates import Estimate, Family, nothing
+from ..statistics.reliability import reliability_bins
+from ..statistics.sample import Sample
+from ..statistics.scores import NO_PROBABILITIES
+from ..statistics.temperature import fit, scaled
 
 _CONFIDENCE = "c = max p, right = the most probable class is the label"
 METRICS = {

@@ -5,9 +5,9 @@ from dataclasses import asdict
 
 import numpy as np
 
-from bench.resample import Sample
-from bench.schema import Evidence, Metric
-from bench.statistics.estimates import Estimate, nothing
+from ..schema import Evidence, Metric
+from ..statistics.estimates import Estimate, nothing
+from ..statistics.sample import Sample
 
 _MEANING = {
     "flops": (

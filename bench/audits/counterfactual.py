@@ -5,12 +5,12 @@ from dataclasses import replace
 
 import numpy as np
 
-from bench.resample import BINARY, Sample, Table
-from bench.schema import Array, Evidence, Metric, Predictions
-from bench.statistics.estimates import Estimate, nothing
-from bench.statistics.grouping import Grouping
-from bench.statistics.rates import keep_observed, ratio
-from bench.statistics.scores import NO_PROBABILITIES
+from ..schema import Array, Evidence, Metric, Predictions
+from ..statistics.estimates import Estimate, nothing
+from ..statistics.grouping import Grouping
+from ..statistics.rates import keep_observed, ratio
+from ..statistics.sample import BINARY, Sample, Table
+from ..statistics.scores import NO_PROBABILITIES
 
 SATURATED = 0.95
 """Above this share of one answer, a missing flip shows nothing."""

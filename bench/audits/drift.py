@@ -4,9 +4,9 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from bench.resample import Sample
-from bench.schema import Array, Evidence, Metric, Predictions
-from bench.statistics.estimates import Estimate, nothing
+from ..schema import Array, Evidence, Metric, Predictions
+from ..statistics.estimates import Estimate, nothing
+from ..statistics.sample import Sample
 
 MOST_ROWS = 20_000
 """Above this many test examples a random subset of them is compared."""

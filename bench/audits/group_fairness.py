@@ -5,18 +5,18 @@ from dataclasses import replace
 
 import numpy as np
 
-from bench.resample import BINARY, Sample
-from bench.schema import Array, Evidence, Metric
-from bench.statistics.binning import CALIBRATION_IN_THE_LARGE, POSITIVE_CALIBRATION_ERROR
-from bench.statistics.class_gaps import across_classes
-from bench.statistics.estimates import Estimate, Family, nothing
-from bench.statistics.gaps import GroupRate, between_groups
-from bench.statistics.group_areas import bias_score, group_areas
-from bench.statistics.group_rates import calibration_errors, counted_rates
-from bench.statistics.grouping import INTERSECTION, Grouping
-from bench.statistics.ranking import ROC_AUC
-from bench.statistics.rates import ACCURACY, RATES, keep_observed, ratio
-from bench.statistics.scores import LOG_LOSS, NO_PROBABILITIES, log_loss, means
+from ..schema import Array, Evidence, Metric
+from ..statistics.binning import CALIBRATION_IN_THE_LARGE, POSITIVE_CALIBRATION_ERROR
+from ..statistics.class_gaps import across_classes
+from ..statistics.estimates import Estimate, Family, nothing
+from ..statistics.gaps import GroupRate, between_groups
+from ..statistics.group_areas import bias_score, group_areas
+from ..statistics.group_rates import calibration_errors, counted_rates
+from ..statistics.grouping import INTERSECTION, Grouping
+from ..statistics.ranking import ROC_AUC
+from ..statistics.rates import ACCURACY, RATES, keep_observed, ratio
+from ..statistics.sample import BINARY, Sample
+from ..statistics.scores import LOG_LOSS, NO_PROBABILITIES, log_loss, means
 
 _HARDT = "Hardt, Price & Srebro (2016), NeurIPS"
 _FAIRLEARN = "Agarwal et al. (2018), ICML; fairlearn"

@@ -5,11 +5,11 @@ from dataclasses import replace
 
 import numpy as np
 
-from bench.resample import Sample, Table
-from bench.schema import Array, Evidence, Metric
-from bench.statistics.estimates import Estimate, nothing
-from bench.statistics.grouping import INTERSECTION, Grouping
-from bench.statistics.rates import keep_observed, ratio
+from ..schema import Array, Evidence, Metric
+from ..statistics.estimates import Estimate, nothing
+from ..statistics.grouping import INTERSECTION, Grouping
+from ..statistics.rates import keep_observed, ratio
+from ..statistics.sample import Sample, Table
 
 FOLDS = 5
 MOST_ROWS = 20_000

@@ -4,13 +4,13 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from bench.resample import Sample
-from bench.schema import Array, Evidence, Metric, ParetoPoint
-from bench.statistics.estimates import Estimate
-from bench.statistics.gaps import between_groups
-from bench.statistics.group_rates import counted_rates
-from bench.statistics.grouping import Grouping
-from bench.statistics.rates import accuracy, confusion
+from ..schema import Array, Evidence, Metric, ParetoPoint
+from ..statistics.estimates import Estimate
+from ..statistics.gaps import between_groups
+from ..statistics.group_rates import counted_rates
+from ..statistics.grouping import Grouping
+from ..statistics.rates import accuracy, confusion
+from ..statistics.sample import Sample
 
 METRICS = {
     "dto": Metric(

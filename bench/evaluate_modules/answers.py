@@ -5,8 +5,8 @@ from typing import Any
 
 import numpy as np
 
-from bench.measure import measure
-from bench.schema import Array, AuditSettings, Evidence, Predictions
+from ..measuring.measure import measure
+from ..schema import Array, AuditSettings, Evidence, Predictions
 
 
 def predictions(

@@ -1,1 +1,1 @@
-"""How a run and its baseline become verdicts; `bench.gate` is the way in."""
+"""How a run and its baseline become verdicts; `gating.gate` is the way in."""

@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from bench.gating.snapshot import Snapshot, in_order, places
-from bench.schema import Array, TaskCard
+from ..schema import Array, TaskCard
+from .snapshot import Snapshot, in_order, places
 
 
 def difference_of_tests(run: Snapshot, baseline: Snapshot) -> str:

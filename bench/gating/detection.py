@@ -5,9 +5,9 @@ from functools import cache
 import numpy as np
 from scipy.special import chdtri, ndtr, stdtrit
 
-from bench.gating.losses import Noise
-from bench.schema import Array
-from bench.statistics.spread import MANY
+from ..schema import Array
+from ..statistics.spread import MANY
+from .losses import Noise
 
 WANTED = 0.8
 """Chance at which a loss counts as detectable."""

@@ -9,15 +9,15 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from bench.compare import holm
-from bench.gating.detection import smallest
-from bench.gating.losses import HIDDEN, Loss, loss, more_examples, more_seeds
-from bench.gating.rules import Place
-from bench.gating.verdicts import GRAVITY, Outcome, Verdict
-from bench.schema import Metric
-from bench.statistics.estimates import CENTRED, Estimate
-from bench.statistics.intervals import LEVEL, interval
-from bench.suite import GateRule
+from ..measuring.contrasts import holm
+from ..schema import Metric
+from ..statistics.estimates import CENTRED, Estimate
+from ..statistics.intervals import LEVEL, interval
+from ..suite import GateRule
+from .detection import smallest
+from .losses import HIDDEN, Loss, loss, more_examples, more_seeds
+from .rules import Place
+from .verdicts import GRAVITY, Outcome, Verdict
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -11,10 +11,10 @@ from typing import NamedTuple
 import numpy as np
 from scipy.special import stdtrit
 
-from bench.compare import PairedDifference, Side, difference, side
-from bench.schema import Array, Metric
-from bench.statistics.estimates import CENTRED, Estimate, Family, bias
-from bench.statistics.spread import MANY, Spread, spread
+from ..measuring.contrasts import PairedDifference, Side, difference, side
+from ..schema import Array, Metric
+from ..statistics.estimates import CENTRED, Estimate, Family, bias
+from ..statistics.spread import MANY, Spread, spread
 
 HIT_OR_MISS: frozenset[Family] = frozenset({"rate", "gap", "ratio", "worst"})
 """Families made of shares: where no example was answered differently, some may yet be."""

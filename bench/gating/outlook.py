@@ -10,9 +10,16 @@ from typing import NamedTuple
 
 import numpy as np
 
-from bench.gating.losses import Noise, Seeds, centring, expected_shrinkage, least_variance, trained
-from bench.schema import Metric
-from bench.statistics.estimates import Estimate, Family
+from ..schema import Metric
+from ..statistics.estimates import Estimate, Family
+from .losses import (
+    Noise,
+    Seeds,
+    centring,
+    expected_shrinkage,
+    least_variance,
+    trained,
+)
 
 LINEAR: frozenset[Family] = frozenset({"mean", "rate"})
 """Families whose number is made of the same whatever its size."""

@@ -6,16 +6,16 @@ from itertools import chain
 
 import numpy as np
 
-from bench.gating import rules
-from bench.gating.judging import Check
-from bench.gating.rules import Place
-from bench.gating.snapshot import Snapshot, in_order
-from bench.plugins import load
-from bench.resample import Sample, Statistic, Table
-from bench.schema import Array, Evidence, Predictions
-from bench.statistics.estimates import Estimate, nothing
-from bench.statistics.grouping import Grouping
-from bench.suite import GateRule
+from ..plugins import load
+from ..schema import Array, Evidence, Predictions
+from ..statistics.estimates import Estimate, nothing
+from ..statistics.grouping import Grouping
+from ..statistics.sample import Sample, Statistic, Table
+from ..suite import GateRule
+from . import rules
+from .judging import Check
+from .rules import Place
+from .snapshot import Snapshot, in_order
 
 Numbers = Mapping[Place, Estimate]
 
@@ -127,7 +127,7 @@ def numbers(evidence: Evidence, sample: Sample, chosen: Sequence[GateRule]) -> N
         for audit in dict.fromkeys(
             a for r in rules_of_pass for a in rules.declared()[r.metric][0]
         ):
-            module = load("bench.audits", audit)
+            module = load("tunefair.audits", audit)
             waiting = [r for r in rules_of_pass if not _is_settled(r, found)]
             wanted = {r.metric for r in waiting} & set(module.METRICS)
             sample.settings = replace(settings, only=tuple(wanted))

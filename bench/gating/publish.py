@@ -8,9 +8,9 @@ from pathlib import Path
 
 from rich.text import Text
 
-from bench import files
-from bench.gating import machine, words
-from bench.gating.verdicts import Judgement
+from ..storage import files
+from . import formats, summary
+from .verdicts import Judgement
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,19 +26,19 @@ class Files:
 def publish(judgement: Judgement, title: str, wanted: Files, artifact: str) -> None:
     """Write the answer into every file that was asked for."""
     if wanted.json:
-        files.write(wanted.json, machine.json(judgement))
+        files.write(wanted.json, formats.json(judgement))
     if wanted.junit:
         now = datetime.datetime.now(tz=datetime.UTC)
-        files.write(wanted.junit, machine.junit(judgement, now))
+        files.write(wanted.junit, formats.junit(judgement, now))
     if wanted.markdown:
-        files.write(wanted.markdown, words.markdown(judgement, title))
+        files.write(wanted.markdown, summary.markdown(judgement, title))
     if wanted.sarif:
-        files.write(wanted.sarif, machine.sarif(judgement, artifact))
+        files.write(wanted.sarif, formats.sarif(judgement, artifact))
 
 
 def shown(judgement: Judgement, title: str) -> Iterator[Text]:
     """Yield the lines to be printed; GitHub turns annotations in a job's output into marks."""
-    yield from words.terminal(judgement, title)
+    yield from summary.terminal(judgement, title)
     if os.environ.get("GITHUB_ACTIONS") == "true":
-        for line in words.annotations(judgement):
+        for line in summary.annotations(judgement):
             yield Text(line)

@@ -11,17 +11,16 @@ from typing import NamedTuple
 
 import numpy as np
 
-from bench import baseline
-from bench.baseline import Baseline, Renewal
-from bench.gate import gate, rules_for
-from bench.gating import rules, snapshot
-from bench.gating.paired import Pair, Study
-from bench.gating.rules import Place
-from bench.gating.snapshot import Snapshot
-from bench.gating.words import name
-from bench.results import measured
-from bench.schema import BadInputError, Metric
-from bench.suite import GateRule
+from ..measuring.of_run import measured
+from ..schema import BadInputError, Metric
+from ..suite import GateRule
+from . import baseline, rules, snapshot
+from .baseline import Baseline, Renewal
+from .gate import gate, rules_for
+from .paired import Pair, Study
+from .rules import Place
+from .snapshot import Snapshot
+from .summary import name
 
 
 class Tolerated(NamedTuple):

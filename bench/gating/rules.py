@@ -7,9 +7,9 @@ from typing import NamedTuple
 
 from pydantic import Field
 
-from bench import plugins
-from bench.schema import BadInputError, Metric
-from bench.suite import GateRule, Record, Suite, parse
+from .. import plugins
+from ..schema import BadInputError, Metric
+from ..suite import GateRule, Record, Suite, parse
 
 ANY = "*"
 GAP = "gap"
@@ -59,8 +59,8 @@ def of_suite(text: str, where: str) -> tuple[GateRule, ...]:
 def declared() -> Mapping[str, tuple[tuple[str, ...], Metric]]:
     """Return every metric with the audits that measure it and its declaration."""
     found: dict[str, tuple[tuple[str, ...], Metric]] = {}
-    for audit in plugins.names("bench.audits"):
-        module = plugins.load("bench.audits", audit)
+    for audit in plugins.names("tunefair.audits"):
+        module = plugins.load("tunefair.audits", audit)
         for name, metric in module.METRICS.items() if hasattr(module, "estimates") else ():
             before = found[name][0] if name in found else ()
             found[name] = (*before, audit), metric

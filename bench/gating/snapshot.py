@@ -8,11 +8,11 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from bench import collect
-from bench.facts import CellFacts, RunFacts
-from bench.gating import rules
-from bench.reading import foreign
-from bench.schema import Array, AuditSettings, Evidence, Predictions
+from ..facts import CellFacts, RunFacts
+from ..reading import foreign
+from ..schema import Array, AuditSettings, Evidence, Predictions
+from ..storage import run_folder
+from . import rules
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,8 +53,8 @@ def versions() -> dict[str, int]:
 
 def of_run(run: Path) -> Snapshot:
     """Return what a run's folder holds by now."""
-    facts = collect.read_facts(run)
-    found = tuple(rounded(e) for e in collect.evidence(run, facts))
+    facts = run_folder.read_facts(run)
+    found = tuple(rounded(e) for e in run_folder.evidence(run, facts))
     return Snapshot(facts=facts, evidence=found, versions=versions())
 
 

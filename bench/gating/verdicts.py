@@ -4,8 +4,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
-from bench.gating.rules import Place
-from bench.suite import GateRule
+from ..suite import GateRule
+from .rules import Place
 
 Outcome = Literal["pass", "inconclusive", "not comparable", "fail"]
 GRAVITY: Mapping[Outcome, int] = {"pass": 0, "inconclusive": 1, "not comparable": 2, "fail": 3}

@@ -13,11 +13,12 @@ from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 
-from bench import memory, worker
-from bench.launch.queue import Queue
-from bench.launch.slots import Slots
-from bench.schema import BadInputError
-from bench.worker import Job
+from ..environment import memory
+from ..schema import BadInputError
+from . import worker
+from .queue import Queue
+from .slots import Slots
+from .worker import Job
 
 _DYNAMIC_LINKER = 127
 """Exit code of a process whose dynamic linker gave up, which it does only for want of memory."""
@@ -62,7 +63,7 @@ class Launcher:
     """Called with each job that ended and the reason it failed, "" if it did not."""
     work: Callable[[Job, Connection], None] = worker.main
     """What a worker process does."""
-    preload: tuple[str, ...] = ("bench.train",)
+    preload: tuple[str, ...] = ("tunefair.training.train",)
     """Imports of some seconds, paid once by the fork server."""
     _running: list[Running] = field(default_factory=list)
     _ended: int = 0

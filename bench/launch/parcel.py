@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from bench import files
+from ..storage import files
 
 Parcel = dict[str, bytes]
 """Name within the folder -> content."""

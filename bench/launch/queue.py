@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import replace
 
-from bench.worker import Job
+from .worker import Job
 
 
 class Queue:

@@ -13,11 +13,11 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from bench import memory, worker
-from bench.launch import parcel
-from bench.launch.queue import Queue
-from bench.schema import BadInputError
-from bench.worker import Job
+from ..environment import memory
+from ..schema import BadInputError
+from . import parcel, worker
+from .queue import Queue
+from .worker import Job
 
 RETRIES = 3
 """How often a task is made again after its worker or node died."""

@@ -3,7 +3,7 @@
 import os
 from dataclasses import dataclass
 
-from bench.schema import BadInputError
+from ..schema import BadInputError
 
 CONTEXT_BYTES = 700 * 2**20
 """What a process on an accelerator takes besides the allocator's peak."""

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from bench.schema import BadInputError
+from ..schema import BadInputError
 
 _SHOWN = 10
 _POSITIVES = {  # of two classes that say so themselves, in lower case

@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow as pa
 from pyarrow import compute
 
-from bench.schema import Array, BadInputError
+from ..schema import Array, BadInputError
 
 pc: Any = compute  # the published stubs lag behind it
 Column = Any  # a pyarrow array

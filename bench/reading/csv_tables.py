@@ -7,8 +7,8 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.csv as pc
 
-from bench.reading import columns as typed
-from bench.schema import BadInputError
+from ..schema import BadInputError
+from . import columns as typed
 
 _DELIMITERS = ",;\t|"
 _BLOCK_BYTES = 1 << 24  # no row may be longer

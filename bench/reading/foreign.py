@@ -8,9 +8,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from bench.reading import class_order, tables
-from bench.reading.columns import Categories, Source
-from bench.schema import Array, BadInputError, Predictions
+from ..schema import Array, BadInputError, Predictions
+from . import class_order, tables
+from .columns import Categories, Source
 
 _BINARY = 2
 _SUM_TOLERANCE = 1e-3  # three decimals survive rounding; what is left is divided out

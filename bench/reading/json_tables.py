@@ -6,10 +6,10 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.json as pj
 
-from bench.reading import columns as typed
-from bench.reading import unpacked
-from bench.reading.csv_tables import TO_UTF8
-from bench.schema import BadInputError
+from ..schema import BadInputError
+from . import columns as typed
+from . import unpacked
+from .csv_tables import TO_UTF8
 
 _LARGEST_BLOCK = 2**31 - 1
 _MOST_BRACKETS = 1000  # in a line; a hundred thousand nested ones overflow the parser's stack

@@ -8,7 +8,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from pyarrow import compute
 
-from bench.reading import unpacked
+from . import unpacked
 
 pc: Any = compute  # the published stubs lag behind it
 Column = Any  # a pyarrow array

@@ -6,9 +6,9 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from bench.reading import columns as typed
-from bench.reading import csv_tables, json_tables, parquet_tables
-from bench.schema import BadInputError
+from ..schema import BadInputError
+from . import columns as typed
+from . import csv_tables, json_tables, parquet_tables
 
 
 def read(path: Path, columns: Sequence[str]) -> pa.Table:

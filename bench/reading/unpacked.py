@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from bench.schema import BadInputError
+from ..schema import BadInputError
 
 _ALWAYS = 64 * 2**20
 _MOST = 200

@@ -1,1 +1,1 @@
-"""How a run's results and facts become words, tables and charts; `bench.report` is the way in."""
+"""Results and facts as words, tables and charts; `reporting.report` is the way in."""

@@ -3,11 +3,12 @@
 import math
 from collections.abc import Iterator, Sequence
 
-from bench.reporting import cautions
-from bench.reporting.sentence import Sentence, all_axes, names
-from bench.reporting.sheet import Sheet
-from bench.reporting.standing import Standing, axes, more_examples, standing
-from bench.reporting.wording import (
+from ..schema import Contrast
+from . import cautions
+from .sentence import Sentence, all_axes, names
+from .sheet import Sheet
+from .standing import Standing, axes, more_examples, standing
+from .wording import (
     decimals,
     estimate,
     fixed,
@@ -16,7 +17,6 @@ from bench.reporting.wording import (
     quantity,
     quoted,
 )
-from bench.schema import Contrast
 
 _SLACK = 20
 """A need for less than a 20th more examples is not told."""

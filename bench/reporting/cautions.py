@@ -2,11 +2,11 @@
 
 from collections.abc import Iterator
 
-from bench.reporting.sentence import Sentence, names
-from bench.reporting.sheet import Sheet
-from bench.reporting.standing import axes
-from bench.reporting.wording import decimals, estimate, fixed, listed, metric_words, quoted
-from bench.statistics import coverage
+from ..statistics import coverage
+from .sentence import Sentence, names
+from .sheet import Sheet
+from .standing import axes
+from .wording import decimals, estimate, fixed, listed, metric_words, quoted
 
 
 def yardstick_ahead(sheet: Sheet) -> Iterator[Sentence]:

@@ -9,8 +9,8 @@ from typing import Any
 
 import altair as alt
 
-from bench.reporting.drawing import Spec, compiled
-from bench.reporting.looks import BAND, MUTED
+from .drawing import Spec, compiled
+from .looks import BAND, MUTED
 
 ROWS = alt.NamedData(name="rows")
 

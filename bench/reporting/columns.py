@@ -4,11 +4,11 @@ import math
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from bench.reporting.cells import number
-from bench.reporting.sheet import Sheet
-from bench.reporting.standing import Axis, axes
-from bench.reporting.wording import aligned, decimals, fixed, interval, metric_words, plain
-from bench.schema import Contrast, Measurement
+from ..schema import Contrast, Measurement
+from .grids import number
+from .sheet import Sheet
+from .standing import Axis, axes
+from .wording import aligned, decimals, fixed, interval, metric_words, plain
 
 WORST = "worst_group_accuracy"
 

@@ -4,12 +4,12 @@ import math
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
-from bench.facts import StrategyFacts
-from bench.reporting.cells import undefined_notes
-from bench.reporting.columns import Cell, Column, cell, column, headline
-from bench.reporting.looks import Look, anchors, looks
-from bench.reporting.sheet import Sheet
-from bench.reporting.wording import NOTHING, metric_words, plain, quantity
+from ..facts import StrategyFacts
+from .columns import Cell, Column, cell, column, headline
+from .grids import undefined_notes
+from .looks import Look, anchors, looks
+from .sheet import Sheet
+from .wording import NOTHING, metric_words, plain, quantity
 
 CHOICES = {
     "adapt": "what is trained",

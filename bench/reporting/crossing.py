@@ -3,13 +3,13 @@
 import math
 from collections.abc import Mapping
 
-from bench.facts import StrategyFacts
-from bench.reporting.cells import Grid, Text
-from bench.reporting.columns import headline
-from bench.reporting.sheet import Sheet
-from bench.reporting.standing import Axis
-from bench.reporting.tables import p_words, tone
-from bench.reporting.wording import NOTHING, decimals, estimate, fixed, interval, plain
+from ..facts import StrategyFacts
+from .columns import headline
+from .grids import Grid, Text
+from .sheet import Sheet
+from .standing import Axis
+from .tables import p_words, tone
+from .wording import NOTHING, decimals, estimate, fixed, interval, plain
 
 ALL = "everything"
 ALONE = "nothing else"

@@ -4,11 +4,11 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-from bench.reporting import charts
-from bench.reporting.drawing import Canvas
-from bench.reporting.panels import Section, drawn, heads, limits
-from bench.reporting.sheet import Sheet
-from bench.schema import CurvePoint
+from ..schema import CurvePoint
+from . import charts
+from .drawing import Canvas
+from .panels import Section, drawn, heads, limits
+from .sheet import Sheet
 
 
 def learning_curves(sheet: Sheet, canvas: Canvas) -> Section | None:

@@ -1,10 +1,10 @@
 """What the metrics mean, and how often their intervals cover."""
 
-from bench.reporting.cells import Grid, Text
-from bench.reporting.sheet import Sheet
-from bench.reporting.wording import MINUS, NOTHING, metric_words
-from bench.schema import Metric
-from bench.statistics import coverage
+from ..schema import Metric
+from ..statistics import coverage
+from .grids import Grid, Text
+from .sheet import Sheet
+from .wording import MINUS, NOTHING, metric_words
 
 COLUMNS = (
     "metric",

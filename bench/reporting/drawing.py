@@ -11,8 +11,8 @@ from typing import Any
 
 import vl_convert
 
-from bench.reporting.looks import INK, MUTED, RULE
-from bench.schema import BadInputError
+from ..schema import BadInputError
+from .looks import INK, MUTED, RULE
 
 Row = Mapping[str, Any]
 Spec = dict[str, Any]

@@ -4,13 +4,13 @@ import math
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from bench.reporting import charts
-from bench.reporting.cells import Grid, Text, number, undefined_notes
-from bench.reporting.drawing import Canvas, Figure
-from bench.reporting.panels import GROUPS, Section, drawn, heads, limits, said
-from bench.reporting.sheet import Sheet
-from bench.reporting.wording import distinct, listed, metric_words, plain
-from bench.schema import Measurement
+from ..schema import Measurement
+from . import charts
+from .drawing import Canvas, Figure
+from .grids import Grid, Text, number, undefined_notes
+from .panels import GROUPS, Section, drawn, heads, limits, said
+from .sheet import Sheet
+from .wording import distinct, listed, metric_words, plain
 
 OWN_SECTION = ("accuracy", "calibration", "group_fairness", "trade_off", "cost")
 

@@ -4,12 +4,12 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from bench.reporting import charts
-from bench.reporting.cells import Grid, Text, number, undefined_notes
-from bench.reporting.drawing import Canvas
-from bench.reporting.panels import GROUPS, Section, drawn, heads, limits, said
-from bench.reporting.sheet import Sheet
-from bench.reporting.wording import distinct, listed, metric_words, plain
+from . import charts
+from .drawing import Canvas
+from .grids import Grid, Text, number, undefined_notes
+from .panels import GROUPS, Section, drawn, heads, limits, said
+from .sheet import Sheet
+from .wording import distinct, listed, metric_words, plain
 
 RATES = (
     "selection_rate",

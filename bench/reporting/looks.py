@@ -5,7 +5,7 @@ Colours are named by their light-mode value; the style sheet maps each to its da
 
 from typing import NamedTuple
 
-from bench.reporting.sheet import Sheet
+from .sheet import Sheet
 
 INK, MUTED, RULE, BAND = "#1b1f24", "#59636e", "#d1d9e0", "#eceff2"
 PALETTE = ("#0072b2", "#b54d00", "#007a5a", "#a8518a", "#8a6100", "#357391", "#7a4bb0")

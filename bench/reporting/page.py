@@ -9,26 +9,26 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup, escape
 
-from bench.facts import Table
-from bench.reporting import (
+from ..facts import Table
+from . import (
     curves,
     definitions,
     drawing,
     further,
     groups,
-    reliability,
+    reliability_diagrams,
     tables,
     trade_off,
 )
-from bench.reporting.answer import answer
-from bench.reporting.cells import Grid, Text
-from bench.reporting.comparison import comparison
-from bench.reporting.crossing import crossings
-from bench.reporting.drawing import Canvas
-from bench.reporting.sheet import Sheet
-from bench.reporting.wording import CLOSE, OPEN, metric_words, plain, quantity
+from .answer import answer
+from .comparison import comparison
+from .crossing import crossings
+from .drawing import Canvas
+from .grids import Grid, Text
+from .sheet import Sheet
+from .wording import CLOSE, OPEN, metric_words, plain, quantity
 
-TEMPLATES = Path(__file__).resolve().parents[2] / "reports" / "templates"
+TEMPLATES = Path(__file__).with_name("templates")
 
 
 def page(sheet: Sheet, old: Sheet | None) -> str:
@@ -63,7 +63,7 @@ def _context(sheet: Sheet, old: Sheet | None, canvas: Canvas) -> dict[str, Any]:
         "trade_offs": trade_off.trade_offs(sheet, canvas),
         "groups": groups.groups(sheet, canvas),
         "left_out": tables.left_out(sheet),
-        "calibration": reliability.calibration(sheet, canvas),
+        "calibration": reliability_diagrams.calibration(sheet, canvas),
         "cost": tables.cost(sheet),
         "curves": curves.learning_curves(sheet, canvas),
         "failures": tables.failures(sheet),

@@ -2,12 +2,12 @@
 
 from typing import Any, NamedTuple
 
-from bench.reporting.cells import Grid
-from bench.reporting.drawing import Figure
-from bench.reporting.looks import looks
-from bench.reporting.sheet import Sheet
-from bench.reporting.wording import estimate, interval, plain
-from bench.schema import Measurement
+from ..schema import Measurement
+from .drawing import Figure
+from .grids import Grid
+from .looks import looks
+from .sheet import Sheet
+from .wording import estimate, interval, plain
 
 STRATEGIES = 12
 """Strategies drawn as small multiples; report.json holds all."""

@@ -2,13 +2,13 @@
 
 import re
 
-from bench.reporting.answer import answer
-from bench.reporting.cells import Grid
-from bench.reporting.columns import Cell
-from bench.reporting.comparison import Line, comparison
-from bench.reporting.sheet import Sheet
-from bench.reporting.tables import old_beside_new
-from bench.reporting.wording import CLOSE, OPEN, plain
+from .answer import answer
+from .columns import Cell
+from .comparison import Line, comparison
+from .grids import Grid
+from .sheet import Sheet
+from .tables import old_beside_new
+from .wording import CLOSE, OPEN, plain
 
 
 def safe(text: str) -> str:

@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from typing import Literal, NamedTuple
 
-from bench.reporting.standing import Axis
-from bench.reporting.wording import listed, quoted
+from .standing import Axis
+from .wording import listed, quoted
 
 
 class Sentence(NamedTuple):

@@ -3,8 +3,8 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from bench.facts import RunFacts, StrategyFacts
-from bench.schema import Contrast, Measurement, Results
+from ..facts import RunFacts, StrategyFacts
+from ..schema import Contrast, Measurement, Results
 
 Key = tuple[str, str, str, str, str, str]
 """Strategy, metric, attribute, group, view, posthoc."""

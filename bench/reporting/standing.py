@@ -3,9 +3,9 @@
 import math
 from typing import NamedTuple
 
-from bench.reporting.sheet import Sheet
-from bench.reporting.wording import marked, metric_words, quoted
-from bench.schema import Contrast
+from ..schema import Contrast
+from .sheet import Sheet
+from .wording import marked, metric_words, quoted
 
 
 class Axis(NamedTuple):

@@ -3,11 +3,12 @@
 import math
 from collections.abc import Iterable
 
-from bench.reporting.cells import Grid, Text, number, undefined_notes
-from bench.reporting.columns import headline
-from bench.reporting.comparison import ordered
-from bench.reporting.sheet import Sheet
-from bench.reporting.wording import (
+from ..schema import Contrast, Ledger
+from .columns import headline
+from .comparison import ordered
+from .grids import Grid, Text, number, undefined_notes
+from .sheet import Sheet
+from .wording import (
     NOTHING,
     aligned,
     decimals,
@@ -18,7 +19,6 @@ from bench.reporting.wording import (
     plain,
     quantity,
 )
-from bench.schema import Contrast, Ledger
 
 
 def contrasts(sheet: Sheet, *, family: bool) -> Grid:

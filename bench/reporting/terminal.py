@@ -5,11 +5,11 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from bench.reporting.answer import answer
-from bench.reporting.columns import Cell
-from bench.reporting.comparison import Comparison, Line, comparison
-from bench.reporting.sheet import Sheet
-from bench.reporting.wording import CLOSE, OPEN, marked
+from .answer import answer
+from .columns import Cell
+from .comparison import Comparison, Line, comparison
+from .sheet import Sheet
+from .wording import CLOSE, OPEN, marked
 
 TONES = {"better": "blue", "worse": "red", "": ""}
 

@@ -4,15 +4,15 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from bench.reporting import charts
-from bench.reporting.cells import Grid, Text, number
-from bench.reporting.drawing import Canvas
-from bench.reporting.looks import anchors, looks
-from bench.reporting.panels import Section, said
-from bench.reporting.sheet import Sheet
-from bench.reporting.standing import Axis, axes
-from bench.reporting.wording import NOTHING, decimals, estimate, fixed, listed, plain, short
-from bench.schema import Measurement
+from ..schema import Measurement
+from . import charts
+from .drawing import Canvas
+from .grids import Grid, Text, number
+from .looks import anchors, looks
+from .panels import Section, said
+from .sheet import Sheet
+from .standing import Axis, axes
+from .wording import NOTHING, decimals, estimate, fixed, listed, plain, short
 
 Pairs = Mapping[str, tuple[Measurement, Measurement]]
 """Strategy -> performance and gap, both known."""

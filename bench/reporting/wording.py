@@ -4,7 +4,7 @@ import math
 import unicodedata
 from collections.abc import Iterable, Sequence
 
-from bench.schema import Measurement
+from ..schema import Measurement
 
 OPEN, CLOSE = "\u2068", "\u2069"
 """Unicode isolates around a name in a sentence: no name can turn the text after it around."""

@@ -6,7 +6,7 @@ import numpy as np
 from scipy.optimize import brentq
 from scipy.stats import chi2, ncx2
 
-from bench.schema import Array
+from ..schema import Array
 
 _LEVEL = 0.95
 

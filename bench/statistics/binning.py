@@ -2,10 +2,10 @@
 
 import numpy as np
 
-from bench.resample import Table
-from bench.schema import Array, Metric
-from bench.statistics.grouping import Grouping
-from bench.statistics.rates import ratio
+from ..schema import Array, Metric
+from .grouping import Grouping
+from .rates import ratio
+from .sample import Table
 
 BINS = 15
 EDGES = np.linspace(0, 1, BINS + 1)

@@ -4,9 +4,8 @@ from collections.abc import Callable, Iterable, Mapping
 
 import numpy as np
 
-from bench.resample import Sample
-from bench.schema import Array
-from bench.statistics.binning import (
+from ..schema import Array
+from .binning import (
     binned,
     debiased_error,
     equal_mass,
@@ -16,10 +15,11 @@ from bench.statistics.binning import (
     lift,
     murphy,
 )
-from bench.statistics.grouping import Grouping
-from bench.statistics.rates import keep_observed, one_or_all
-from bench.statistics.scores import brier, means
-from bench.statistics.smoothing import smooth_error
+from .grouping import Grouping
+from .rates import keep_observed, one_or_all
+from .sample import Sample
+from .scores import brier, means
+from .smoothing import smooth_error
 
 BINARY_METRICS = (
     "positive_calibration_error",

@@ -5,11 +5,11 @@ from dataclasses import replace
 
 import numpy as np
 
-from bench.schema import Array, Evidence
-from bench.statistics.estimates import Estimate, nothing
-from bench.statistics.gaps import GroupRate
-from bench.statistics.grouping import Grouping
-from bench.statistics.rates import ratio
+from ..schema import Array, Evidence
+from .estimates import Estimate, nothing
+from .gaps import GroupRate
+from .grouping import Grouping
+from .rates import ratio
 
 TWO_VALUED = 2
 """Groups of an attribute whose difference has a sign."""

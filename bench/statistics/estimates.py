@@ -5,7 +5,7 @@ from typing import Literal
 
 import numpy as np
 
-from bench.schema import Array
+from ..schema import Array
 
 Family = Literal["mean", "rate", "error", "gap", "ratio", "worst", "point"]
 """What kind of statistic a metric is, hence which interval covers.

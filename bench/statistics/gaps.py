@@ -5,10 +5,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from bench.schema import Array
-from bench.statistics.estimates import Estimate, Family
-from bench.statistics.grouping import Grouping
-from bench.statistics.rates import keep_observed
+from ..schema import Array
+from .estimates import Estimate, Family
+from .grouping import Grouping
+from .rates import keep_observed
 
 
 @dataclass(frozen=True, kw_only=True)

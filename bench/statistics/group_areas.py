@@ -4,12 +4,12 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from bench.resample import Sample, Table
-from bench.schema import Array
-from bench.statistics.gaps import GroupRate
-from bench.statistics.grouping import Grouping
-from bench.statistics.ranking import Area, dense_rank, macro_roc_area, roc_area
-from bench.statistics.rates import ratio
+from ..schema import Array
+from .gaps import GroupRate
+from .grouping import Grouping
+from .ranking import Area, dense_rank, macro_roc_area, roc_area
+from .rates import ratio
+from .sample import Sample, Table
 
 POWER = -5.0
 """Of the generalised mean over groups: the worst group weighs most."""

@@ -4,12 +4,11 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from bench.resample import Sample, Statistic, Table
-from bench.schema import Array, Predictions
-from bench.statistics.binning import binned, equal_width, expected_error, lift, residuals
-from bench.statistics.gaps import GroupRate
-from bench.statistics.grouping import Grouping
-from bench.statistics.rates import (
+from ..schema import Array, Predictions
+from .binning import binned, equal_width, expected_error, lift, residuals
+from .gaps import GroupRate
+from .grouping import Grouping
+from .rates import (
     RATES,
     accuracy,
     cell_accuracy,
@@ -20,6 +19,7 @@ from bench.statistics.rates import (
     one_vs_rest,
     square,
 )
+from .sample import Sample, Statistic, Table
 
 MISSING = {
     "true_positive_rate": "no positives",

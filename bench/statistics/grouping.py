@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from bench.schema import Array, AuditSettings, BadInputError, LeftOut
+from ..schema import Array, AuditSettings, BadInputError, LeftOut
 
 MAX_GROUPS = 500
 """An attribute with more groups of sufficient size is an identifier, not a group."""

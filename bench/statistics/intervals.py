@@ -8,9 +8,9 @@ from typing import NamedTuple
 import numpy as np
 from scipy.special import stdtrit
 
-from bench.schema import Array
-from bench.statistics.estimates import Estimate, bias
-from bench.statistics.spread import MANY, df_examples, examples_variance, spread_of
+from ..schema import Array
+from .estimates import Estimate, bias
+from .spread import MANY, df_examples, examples_variance, spread_of
 
 LEVEL = 0.95
 

@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from bench.schema import Array, Metric
+from ..schema import Array, Metric
 
 ROC_AUC = Metric(
     better="higher",

@@ -4,9 +4,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from bench.resample import BINARY, Sample, Table
-from bench.schema import Array, Metric
-from bench.statistics.grouping import Grouping
+from ..schema import Array, Metric
+from .grouping import Grouping
+from .sample import BINARY, Sample, Table
 
 ACCURACY = Metric(
     better="higher",

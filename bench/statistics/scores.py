@@ -2,10 +2,10 @@
 
 import numpy as np
 
-from bench.resample import BINARY, Sample, Table
-from bench.schema import Array, Metric
-from bench.statistics.grouping import Grouping
-from bench.statistics.rates import keep_observed, ratio
+from ..schema import Array, Metric
+from .grouping import Grouping
+from .rates import keep_observed, ratio
+from .sample import BINARY, Sample, Table
 
 NO_PROBABILITIES = "no probabilities"
 LOG_LOSS = Metric(

@@ -9,9 +9,9 @@ from functools import cache
 import numpy as np
 from scipy.optimize import brentq
 
-from bench.resample import Sample, Table
-from bench.schema import Array
-from bench.statistics.grouping import Grouping
+from ..schema import Array
+from .grouping import Grouping
+from .sample import Sample, Table
 
 GRID = 256
 """Probabilities are rounded to the middle of this many bins (moves the error by <= 1/512)."""

@@ -5,8 +5,8 @@ from typing import NamedTuple
 import numpy as np
 from scipy.special import chdtri, stdtr, stdtrit
 
-from bench.schema import Array
-from bench.statistics.estimates import Estimate
+from ..schema import Array
+from .estimates import Estimate
 
 NO_VARIANCE = 1e-16
 """A variance at rounding error: all examples hit, or none."""

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from bench.schema import Array, Predictions
+from ..schema import Array, Predictions
 
 LOWEST, HIGHEST = 0.05, 20.0
 

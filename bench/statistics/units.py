@@ -6,7 +6,7 @@ from typing import NamedTuple
 import numpy as np
 from scipy import sparse
 
-from bench.schema import Array
+from ..schema import Array
 
 ROWS = 20_000
 """Up to here rows are drawn one by one; beyond, in `BLOCKS` random blocks of equal size."""

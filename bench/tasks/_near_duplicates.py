@@ -8,7 +8,7 @@ import numpy as np
 import scipy.sparse as sp
 from scipy.sparse.csgraph import connected_components
 
-from bench.schema import Array
+from ..schema import Array
 
 _CHUNK = 2000  # rows compared with all others at once: bounds the memory
 _FEWEST_TRIGRAMS = 8  # of a text that may count as contained in another

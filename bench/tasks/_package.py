@@ -4,8 +4,8 @@ import hashlib
 from collections.abc import Mapping
 from pathlib import Path
 
-from bench import package
-from bench.schema import BadInputError
+from ..environment import installed
+from ..schema import BadInputError
 
 
 def read(distribution: str, marker: str, files: Mapping[str, str]) -> dict[str, bytes]:
@@ -16,7 +16,7 @@ def read(distribution: str, marker: str, files: Mapping[str, str]) -> dict[str, 
     BadInputError
         The package is not installed, lacks a file, or ships other content than was measured.
     """
-    root = package.folder(distribution, marker)
+    root = installed.folder(distribution, marker)
     return {file: _checked(root / file, sha256) for file, sha256 in files.items()}
 
 

@@ -6,7 +6,7 @@ from collections.abc import Hashable, Sequence
 
 import numpy as np
 
-from bench.schema import Array
+from ..schema import Array
 
 _LARGEST_EVALUATED = 5  # rows; a larger cluster is one formula, and would fill a stratum
 

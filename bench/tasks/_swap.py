@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from bench.schema import Array, BadInputError
+from ..schema import Array, BadInputError
 
 Forms = str | Mapping[str, str]
 """A replacement, or one a context: "before_word", "after_be" (else "alone"), "alone"."""

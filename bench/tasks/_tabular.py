@@ -10,10 +10,10 @@ from typing import Literal
 
 import numpy as np
 
-from bench.reading import class_order
-from bench.reading.columns import Categories, Source
-from bench.schema import Array, BadInputError, Task, TaskCard
-from bench.tasks import _near_duplicates, _split, _swap
+from ..reading import class_order
+from ..reading.columns import Categories, Source
+from ..schema import Array, BadInputError, Task, TaskCard
+from . import _near_duplicates, _split, _swap
 
 VERSION = 1
 """Of the split and the ids; part of every fingerprint."""

@@ -3,10 +3,10 @@
 from pathlib import Path
 from typing import Any, Literal
 
-from bench.reading import tables
-from bench.reading.columns import Source
-from bench.schema import Task, TaskCard
-from bench.tasks import _tabular
+from ..reading import tables
+from ..reading.columns import Source
+from ..schema import Task, TaskCard
+from . import _tabular
 
 
 def load(  # noqa: PLR0913 - the keys of a suite's [task] table

@@ -9,9 +9,9 @@ from typing import Any, Literal
 
 import pyarrow as pa
 
-from bench.reading import columns
-from bench.schema import BadInputError, Task, TaskCard
-from bench.tasks import _tabular
+from ..reading import columns
+from ..schema import BadInputError, Task, TaskCard
+from . import _tabular
 
 _SPLIT = "split"  # our name of the column that says which split a row was in
 

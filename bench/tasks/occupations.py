@@ -14,8 +14,8 @@ from typing import NamedTuple
 import numpy as np
 import pyarrow.csv as pc
 
-from bench.schema import Array, Task, TaskCard
-from bench.tasks import _near_duplicates, _package, _swap
+from ..schema import Array, Task, TaskCard
+from . import _near_duplicates, _package, _swap
 
 VERSION = 1
 """Of the cleaning and the split; part of the fingerprint."""

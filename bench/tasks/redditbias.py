@@ -13,8 +13,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from bench.schema import Array, Task, TaskCard
-from bench.tasks import _near_duplicates, _package, _split, _swap
+from ..schema import Array, Task, TaskCard
+from . import _near_duplicates, _package, _split, _swap
 
 VERSION = 1
 """Of the cleaning and the split; part of the fingerprint."""

@@ -1,1 +1,1 @@
-"""How one cell is trained: batches, device, costs, pace, loop; `bench.train` is the way in."""
+"""How one cell is trained: batches, device, costs, loop; `training.train` is the way in."""

@@ -9,7 +9,7 @@ from peft.tuners.tuners_utils import BaseTunerLayer
 from torch import nn
 from transformers.pytorch_utils import Conv1D
 
-from bench.schema import BadInputError
+from ..schema import BadInputError
 
 _QUERY_AND_VALUE: tuple[frozenset[str], ...] = (
     frozenset({"query", "value"}),  # BERT, RoBERTa, ELECTRA

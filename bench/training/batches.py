@@ -9,9 +9,9 @@ import torch
 from torch import Tensor
 from torch.utils.data import Dataset, Sampler
 
-from bench.schema import Array, Split
-from bench.training.ranks import ALONE, Ranks
-from bench.training.tokens import ORIGINAL, Encoded, gathered
+from ..schema import Array, Split
+from .ranks import ALONE, Ranks
+from .tokens import ORIGINAL, Encoded, gathered
 
 _BUCKET = 50  # batches sorted by length at a time: 2 % of padding, and still nearly random
 

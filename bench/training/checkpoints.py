@@ -20,14 +20,14 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
-from bench import files
-from bench.plan import Cell
-from bench.schema import BadInputError
-from bench.training.device import Machine
-from bench.training.loop import Learner
-from bench.training.pace import Pace
-from bench.training.selection import Selection
-from bench.training.weights import changing, put_back
+from ..planning.plan import Cell
+from ..schema import BadInputError
+from ..storage import files
+from .device import Machine
+from .loop import Learner
+from .pace import Pace
+from .selection import Selection
+from .weights import changing, put_back
 
 SECONDS = "TUNEFAIR_CHECKPOINT_SECONDS"
 """Environment variable: seconds between checkpoints, 60 when not set."""

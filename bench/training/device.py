@@ -10,8 +10,8 @@ from typing import Literal
 
 import torch
 
-from bench.schema import BadInputError
-from bench.training.ranks import ALONE, Ranks
+from ..schema import BadInputError
+from .ranks import ALONE, Ranks
 
 
 @dataclass(frozen=True, kw_only=True)

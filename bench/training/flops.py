@@ -19,7 +19,7 @@ from torch import nn
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils.flop_counter import FlopCounterMode
 
-from bench.budget import Cost
+from .budget import Cost
 
 _ROWS = (2, 3, 4)
 _LENGTHS = (4, 6, 8)

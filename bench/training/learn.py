@@ -10,23 +10,24 @@ import torch
 from torch.utils.data import DataLoader
 from transformers import set_seed
 
-from bench import compose, memory, second_stage
-from bench import model as models
-from bench.budget import Cost, Meter
-from bench.plan import Cell
-from bench.schema import CellFailedError, Outcome, Predictions, Split, Task
-from bench.strategy import Batch
-from bench.suite import Budget
-from bench.training import flops
-from bench.training.batches import BatchSampler, TrainingRows, drawn
-from bench.training.checkpoints import Checkpoints
-from bench.training.device import Machine
-from bench.training.loop import Learner, Recipe, fit
-from bench.training.pace import Pace, Progress
-from bench.training.predict import predict
-from bench.training.ranks import Ranks, SharedMeter
-from bench.training.selection import Kept, Selection
-from bench.training.tokens import ORIGINAL, Tokens
+from ..environment import memory
+from ..planning import compose
+from ..planning.plan import Cell
+from ..schema import CellFailedError, Outcome, Predictions, Split, Task
+from ..strategy import Batch
+from ..suite import Budget
+from . import flops, second_stage
+from . import model as models
+from .batches import BatchSampler, TrainingRows, drawn
+from .budget import Cost, Meter
+from .checkpoints import Checkpoints
+from .device import Machine
+from .loop import Learner, Recipe, fit
+from .pace import Pace, Progress
+from .predict import predict
+from .ranks import Ranks, SharedMeter
+from .selection import Kept, Selection
+from .tokens import ORIGINAL, Tokens
 
 
 class Trained(NamedTuple):

@@ -16,11 +16,11 @@ from torch.optim import AdamW, Optimizer
 from torch.utils.data import DataLoader
 from transformers import PrinterCallback, Trainer, TrainerCallback, TrainingArguments
 
-from bench.model import Classifier
-from bench.strategy import Batch, Objective
-from bench.suite import Training
-from bench.training.device import Machine
-from bench.training.pace import Pace
+from ..strategy import Batch, Objective
+from ..suite import Training
+from .device import Machine
+from .model import Classifier
+from .pace import Pace
 
 _FOR_EVER = 2**40  # steps: the budget ends a cell, not the Trainer
 

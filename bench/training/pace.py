@@ -9,8 +9,8 @@ from torch import Tensor
 from torch.optim import Optimizer
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
-from bench.budget import Cost, Meter, learning_rate_factor
-from bench.schema import BadInputError, CellFailedError, CurvePoint
+from ..schema import BadInputError, CellFailedError, CurvePoint
+from .budget import Cost, Meter, learning_rate_factor
 
 _POINTS = 50  # of the learning curve
 _BETWEEN_REPORTS_SECONDS = 0.3

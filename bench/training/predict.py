@@ -3,13 +3,13 @@
 import numpy as np
 import torch
 
-from bench import memory
-from bench.model import Classifier
-from bench.schema import Array, Predictions, Task
-from bench.training.batches import pad
-from bench.training.device import Machine
-from bench.training.pace import DivergedError
-from bench.training.tokens import Encoded, Tokens
+from ..environment import memory
+from ..schema import Array, Predictions, Task
+from .batches import pad
+from .device import Machine
+from .model import Classifier
+from .pace import DivergedError
+from .tokens import Encoded, Tokens
 
 _ROWS_CPU, _ROWS_CUDA = 64, 512  # of a batch
 

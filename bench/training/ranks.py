@@ -13,7 +13,7 @@ from pathlib import Path
 import torch
 from torch import distributed
 
-from bench.budget import Cost, Meter
+from .budget import Cost, Meter
 
 
 @dataclass(frozen=True)

@@ -9,12 +9,12 @@ import torch
 from torch import Tensor
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
-from bench import plugins
-from bench.schema import AuditSettings, Evidence, Predictions
-from bench.suite import Training
-from bench.training.loop import Learner
-from bench.training.pace import Pace
-from bench.training.weights import changing, put_back
+from .. import plugins
+from ..schema import AuditSettings, Evidence, Predictions
+from ..suite import Training
+from .loop import Learner
+from .pace import Pace
+from .weights import changing, put_back
 
 RULES = {
     "validation_log_loss": ("accuracy", "log_loss"),
@@ -70,7 +70,9 @@ class Selection(TrainerCallback):
     def _judge(self, fraction: float, answers: Predictions) -> None:
         audit, metric = RULES[self.training.selection]
         score, reason = _score(audit, metric, answers, self.attribute)
-        sign = 1 if plugins.load("bench.audits", audit).METRICS[metric].better == "higher" else -1
+        sign = (
+            1 if plugins.load("tunefair.audits", audit).METRICS[metric].better == "higher" else -1
+        )
         if math.isnan(score):
             self.undefined = reason
         elif not sign * score < sign * self.score:  # the later one of two that score the same
@@ -105,14 +107,16 @@ class Selection(TrainerCallback):
 
 def _score(audit: str, metric: str, answers: Predictions, attribute: str) -> tuple[float, str]:
     """Return a metric of validation as its audit defines it, or NaN and why."""
-    from bench.resample import Sample  # most runs select nothing and need no statistics
+    from ..statistics.sample import (
+        Sample,  # most runs select nothing and need no statistics
+    )
 
     where = "" if audit == "accuracy" else attribute
     answers = replace(answers, groups={where: answers.groups[where]} if where else {})
     evidence = Evidence(strategy="checkpoint", seeds=(0,), test=(answers,))
     settings = AuditSettings(replicates=2, only=(metric,))
     sample = Sample([evidence], settings)
-    for estimate in plugins.load("bench.audits", audit).estimates(evidence, sample):
+    for estimate in plugins.load("tunefair.audits", audit).estimates(evidence, sample):
         if (estimate.metric, estimate.attribute) == (metric, where):
             return float(estimate.values[0, 0]), estimate.undefined
     return math.nan, f"no validation group has {settings.min_group_size} examples"

@@ -9,9 +9,9 @@ from typing import Any, NamedTuple
 import numpy as np
 from tokenizers import Encoding, Tokenizer
 
-from bench import model as models
-from bench.schema import Array, BadInputError, Task
-from bench.suite import ModelChoice
+from ..schema import Array, BadInputError, Task
+from ..suite import ModelChoice
+from . import model as models
 
 ORIGINAL = "original"
 _INDEX = "index.json"

@@ -15,16 +15,16 @@ from pathlib import Path
 import numpy as np
 from scipy.optimize import brentq
 
-from bench.audits import accuracy, calibration, group_fairness, trade_off
-from bench.compare import Key, contrasts, differences, side
-from bench.resample import Sample, Statistic, Table
-from bench.schema import AuditSettings, Contrast, Evidence
-from bench.statistics.estimates import Estimate
-from bench.statistics.gaps import between_groups
-from bench.statistics.group_rates import calibration_errors
-from bench.statistics.grouping import Grouping
-from bench.statistics.intervals import interval
 from tests._population import Population
+from tunefair.audits import accuracy, calibration, group_fairness, trade_off
+from tunefair.measuring.contrasts import Key, contrasts, differences, side
+from tunefair.schema import AuditSettings, Contrast, Evidence
+from tunefair.statistics.estimates import Estimate
+from tunefair.statistics.gaps import between_groups
+from tunefair.statistics.group_rates import calibration_errors
+from tunefair.statistics.grouping import Grouping
+from tunefair.statistics.intervals import interval
+from tunefair.statistics.sample import Sample, Statistic, Table
 
 AUDITS = (accuracy, calibration, group_fairness, trade_off)
 DECLARED = {name: metric for audit in AUDITS for name, metric in audit.METRICS.items()}

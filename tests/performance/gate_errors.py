@@ -15,19 +15,19 @@ from typing import NamedTuple
 import numpy as np
 from scipy.special import ndtr
 
-from bench.facts import RunFacts
-from bench.gate import gate
-from bench.gating import rules
-from bench.gating.judging import Check, judge
-from bench.gating.losses import loss
-from bench.gating.paired import Pair, Study
-from bench.gating.rules import DEFAULTS, Place
-from bench.gating.snapshot import Snapshot, of_evidence, rounded
-from bench.gating.verdicts import Verdict
-from bench.power import claimed, of_number
-from bench.schema import AuditSettings
-from bench.statistics.estimates import Estimate
 from tests import _models as models
+from tunefair.facts import RunFacts
+from tunefair.gating import rules
+from tunefair.gating.gate import gate
+from tunefair.gating.judging import Check, judge
+from tunefair.gating.losses import loss
+from tunefair.gating.paired import Pair, Study
+from tunefair.gating.power import claimed, of_number
+from tunefair.gating.rules import DEFAULTS, Place
+from tunefair.gating.snapshot import Snapshot, of_evidence, rounded
+from tunefair.gating.verdicts import Verdict
+from tunefair.schema import AuditSettings
+from tunefair.statistics.estimates import Estimate
 
 REPLICATES = 500
 SETTINGS = ((2000, 3), (2000, 5), (500, 3), (500, 5))

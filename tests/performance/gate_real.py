@@ -7,10 +7,10 @@ import sys
 import tempfile
 from pathlib import Path
 
-from bench.gate import gate
-from bench.gating.snapshot import of_evidence
-from bench.schema import AuditSettings, Evidence
 from tests import _tiny
+from tunefair.gating.gate import gate
+from tunefair.gating.snapshot import of_evidence
+from tunefair.schema import AuditSettings, Evidence
 
 STEPS, SEEDS, TEST = 150, 3, 800
 

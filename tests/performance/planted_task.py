@@ -14,10 +14,6 @@ import torch
 from scipy import stats
 from sklearn.metrics import log_loss
 
-from bench import plan, plugins
-from bench.plan import Cell
-from bench.schema import Outcome, Task
-from bench.training.tokens import ORIGINAL
 from tests import _tiny
 from tests.test_strategies import (
     SEEDS,
@@ -25,6 +21,11 @@ from tests.test_strategies import (
     within_label_probe,
     worst_cell_error,
 )
+from tunefair import plugins
+from tunefair.planning import plan
+from tunefair.planning.plan import Cell
+from tunefair.schema import Outcome, Task
+from tunefair.training.tokens import ORIGINAL
 
 OPTIONS = {"adversarial": {"strength": 0.3, "adversary_learning_rate_factor": 10.0}}
 SECOND = ("full", "balanced", "group_dro", "jtt", "last_layer_retraining")
@@ -76,4 +77,4 @@ def main(names: Sequence[str]) -> None:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1:] or plugins.names("strategies"))
+    main(sys.argv[1:] or plugins.names("tunefair.strategies"))

@@ -19,11 +19,11 @@ from fairlearn.metrics import (
 )
 from sklearn.metrics import accuracy_score
 
-from bench.resample import Sample
-from bench.schema import AuditSettings
-from bench.statistics import units
-from bench.statistics.rates import accuracy, confusion, one_vs_rest
 from tests._evidence import GROUPS, evidence
+from tunefair.schema import AuditSettings
+from tunefair.statistics import units
+from tunefair.statistics.rates import accuracy, confusion, one_vs_rest
+from tunefair.statistics.sample import Sample
 
 pytestmark = pytest.mark.performance
 REPLICATES = 10_000
@@ -121,7 +121,16 @@ def test_the_whole_command(tmp_path, n, seconds, gib):
     pq.write_table(pa.table(columns), file)
     flags = ("--label", "label", "--probability", "score", "--group", "target", "--id", "id")
     process = subprocess.Popen(
-        [sys.executable, "-m", "bench.cli", "audit", str(file), *flags, "--json", "out.json"],
+        [
+            sys.executable,
+            "-m",
+            "tunefair.cli.app",
+            "audit",
+            str(file),
+            *flags,
+            "--json",
+            "out.json",
+        ],
         env=os.environ | {"OMP_NUM_THREADS": "1", "PYTHONPATH": str(Path.cwd())},
         stdout=subprocess.DEVNULL,
         cwd=tmp_path,

@@ -11,11 +11,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from bench import baseline
-from bench.gating import snapshot
-from bench.schema import AuditSettings
 from tests import _models as models
 from tests import _runs
+from tunefair.gating import baseline, snapshot
+from tunefair.schema import AuditSettings
 
 pytestmark = pytest.mark.performance
 WHOLE = (
@@ -33,7 +32,7 @@ GROUPS = ("true_positive_rate", "false_positive_rate", "precision", "selection_r
 def spent(*arguments: object) -> tuple[float, float, int]:
     """Return processor seconds, GiB at most, and the exit code of a command."""
     process = subprocess.Popen(
-        [sys.executable, "-m", "bench.cli", *map(str, arguments)],
+        [sys.executable, "-m", "tunefair.cli.app", *map(str, arguments)],
         env=os.environ | {"OMP_NUM_THREADS": "1"},
         stdout=subprocess.DEVNULL,
     )

@@ -13,17 +13,19 @@ from pathlib import Path
 
 import pytest
 
-from bench import report
-from bench.facts import RunFacts
-from bench.measure import measure
-from bench.reporting import charts, drawing
-from bench.schema import AuditSettings, Results
 from tests._results import EMBEDDED, Level, evidence, facts, results
+from tunefair.facts import RunFacts
+from tunefair.measuring.measure import measure
+from tunefair.reporting import charts, drawing, report
+from tunefair.schema import AuditSettings, Results
 
 pytestmark = pytest.mark.performance
 
 AUDITS = ("accuracy", "calibration", "group_fairness", "trade_off", "cost")
-LOADING = "import time, altair, vl_convert, jinja2, bench.report; print(time.process_time())"
+LOADING = (
+    "import time, altair, vl_convert, jinja2, tunefair.reporting.report; "
+    "print(time.process_time())"
+)
 
 
 def strategies(count: int) -> dict[str, Level]:

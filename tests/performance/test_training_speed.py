@@ -21,17 +21,17 @@ from transformers import (
     TrainingArguments,
 )
 
-from bench import model as models
-from bench import model_folder, plan
-from bench.budget import Meter
-from bench.suite import Suite
-from bench.tasks import redditbias
-from bench.training import device, learn, tokens
-from bench.training.batches import BatchSampler, TrainingRows, pad
-from bench.training.loop import Recipe, fit
-from bench.training.pace import Pace
-from bench.training.predict import answer
-from bench.training.tokens import ORIGINAL
+from tunefair.planning import model_folder, plan
+from tunefair.suite import Suite
+from tunefair.tasks import redditbias
+from tunefair.training import device, learn, tokens
+from tunefair.training import model as models
+from tunefair.training.batches import BatchSampler, TrainingRows, pad
+from tunefair.training.budget import Meter
+from tunefair.training.loop import Recipe, fit
+from tunefair.training.pace import Pace
+from tunefair.training.predict import answer
+from tunefair.training.tokens import ORIGINAL
 
 pytestmark = pytest.mark.performance
 

@@ -9,9 +9,9 @@ import datasets
 import evaluate
 import numpy as np
 
-from bench.evaluate_modules.answers import answer
-from bench.evaluate_modules.answers import predictions as table
-from bench.schema import AuditSettings
+from tunefair.evaluate_modules.answers import answer
+from tunefair.evaluate_modules.answers import predictions as table
+from tunefair.schema import AuditSettings
 
 DESCRIPTION = """Whether stated probabilities mean what they say: binned, equal-mass, debiased and
 smooth calibration error, and the Brier score with its parts, each with a 95 % interval."""

@@ -9,9 +9,9 @@ import datasets
 import evaluate
 import numpy as np
 
-from bench.evaluate_modules.answers import answer
-from bench.evaluate_modules.answers import predictions as table
-from bench.schema import AuditSettings
+from tunefair.evaluate_modules.answers import answer
+from tunefair.evaluate_modules.answers import predictions as table
+from tunefair.schema import AuditSettings
 
 DESCRIPTION = """How a classifier treats each group, and how far groups are apart: rates,
 demographic parity, equalized odds, worst group, each with a 95 % interval; undefined is never

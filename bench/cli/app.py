@@ -1,0 +1,406 @@
+"""The command line: one short function a verb, and the only wiring of the stages."""
+
+import os
+import signal
+import sys
+from pathlib import Path
+from types import FrameType
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+from rich.console import Console
+
+from ..schema import BadInputError
+
+if TYPE_CHECKING:
+    from ..reading.foreign import Columns
+
+app = typer.Typer(
+    help="Which way of fine-tuning a text classifier to ship: equal budgets, honest audits.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+_BY_SIGNAL = 128
+"""Plus the signal's number: exit code of what a signal ended."""
+_STOPPED = (_BY_SIGNAL + signal.SIGINT, _BY_SIGNAL + signal.SIGTERM)
+out = Console()
+err = Console(stderr=True)
+
+Runs = Annotated[Path, typer.Option(help="Where runs and prepared data are kept.")]
+SuiteName = Annotated[str, typer.Argument(help="A suite's name or its TOML file.")]
+Only = Annotated[list[str], typer.Option(help="Train these strategies only: a,b or repeated.")]
+Seeds = Annotated[int | None, typer.Option(min=1, help="How many seeds, instead of the suite's.")]
+Jobs = Annotated[str, typer.Option(help="Cells at once: a number, or auto.")]
+Processes = Annotated[
+    int, typer.Option(min=1, help="Processes that train a cell together, a device each.")
+]
+Device = Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")]
+Where = Annotated[Literal["local", "ray"], typer.Option("--launcher", help="Where cells run.")]
+Address = Annotated[str, typer.Option(help="Of a Ray cluster: auto, or its head's host:port.")]
+RulesFile = Annotated[
+    Path | None, typer.Option(help="A file of [[gate]] rules, instead of the suite's.")
+]
+Probability = Annotated[
+    list[str], typer.Option(help="Column of the positive class, of a vector, or one a class.")
+]
+Prediction = Annotated[str, typer.Option(help="Column of the prediction made.")]
+Positive = Annotated[str, typer.Option(help="Which of two labels is the positive one.")]
+Group = Annotated[list[str], typer.Option(help="Column of a group attribute.")]
+Intersections = Annotated[list[str], typer.Option(help="Attributes to cross: A×B.")]
+IdColumn = Annotated[str, typer.Option("--id", help="Column of a stable id.")]
+Replicates = Annotated[int, typer.Option(min=100, help="Bootstrap draws.")]
+DrawSeed = Annotated[int, typer.Option(help="Of the bootstrap.")]
+MinGroupSize = Annotated[int, typer.Option(min=1, help="Smaller groups make no gap.")]
+RunFolder = Annotated[Path, typer.Argument(help="A run's folder, for example runs/embedded.")]
+
+
+@app.command()
+def run(
+    suite: SuiteName,
+    runs: Runs = Path("runs"),
+    only: Only = [],
+    seeds: Seeds = None,
+    jobs: Jobs = "auto",
+    device: Device = "auto",
+    processes_per_cell: Processes = 1,
+    launcher: Where = "local",
+    address: Address = "",
+) -> None:
+    """Train what is missing, audit all predictions, write the report."""
+    from .. import run as stages
+    from .. import suite as suites
+
+    signal.signal(signal.SIGTERM, _stop)
+    path = suites.find(suite)
+    chosen = stages.with_seeds(suites.read(path), seeds)
+    stages.check_names(chosen)
+    stages.check_processes(chosen, processes_per_cell)
+    failed = stages.run(
+        chosen,
+        stages.Wishes(
+            file=path,
+            runs=runs,
+            only=tuple(",".join(only).split(",")) if only else (),
+            jobs=jobs,
+            device=device,
+            processes=processes_per_cell,
+            launcher=launcher,
+            address=address,
+            console=err,
+        ),
+    )
+    _report(runs / chosen.name, None, None)
+    if failed:
+        raise typer.Exit(1)
+
+
+@app.command()
+def plan(suite: SuiteName, runs: Runs = Path("runs"), seeds: Seeds = None) -> None:
+    """Show the cells of a suite, and which of them are finished."""
+    from .. import prepare
+    from .. import run as stages
+    from .. import suite as suites
+    from ..planning import plan as planning
+    from ..storage import files, run_folder
+    from . import listing
+
+    path = suites.find(suite)
+    chosen = stages.with_seeds(suites.read(path), seeds)
+    stages.check_names(chosen)
+    prepared = prepare.prepare(chosen, folder=path.parent, cache=runs / ".cache")
+    cells = planning.with_first_stages(prepared.cells)
+    states = {
+        c.id: files.is_sealed(run_folder.cell_folder(runs / chosen.name, c.id)) for c in cells
+    }
+    rows = [listing.CellRow(c.label, c.seed, c.id, states[c.id]) for c in cells]
+    out.print(listing.cells_table(rows, title=f"{chosen.name}: {path.name}"))
+    budget = chosen.budget
+    out.print(f"{len(cells)} cells, {budget.amount:.4g} {budget.currency} a strategy and seed")
+
+
+@app.command()
+def report(
+    folder: RunFolder,
+    baseline: Annotated[Path | None, typer.Option(help="An older run to show beside.")] = None,
+    out_file: Annotated[Path | None, typer.Option("--out", help="The page's file.")] = None,
+    markdown: Annotated[Path | None, typer.Option(help="Also a summary in Markdown.")] = None,
+) -> None:
+    """Write the report of a run as one HTML page, and print its comparison."""
+    _report(folder, out_file, baseline)
+    if markdown:
+        from ..measuring.of_run import measured
+        from ..reporting import report as pages
+        from ..storage import files
+
+        files.write(markdown, pages.markdown(*measured(folder)))
+        err.print(f"summary: {markdown}", highlight=False)
+
+
+def _report(folder: Path, out_file: Path | None, baseline: Path | None) -> None:
+    from ..measuring.of_run import measured
+    from ..reporting import report as pages
+    from ..storage import files
+
+    with err.status("measuring"):
+        results, facts = measured(folder)
+        older = measured(baseline)[0] if baseline else None
+    page = out_file or folder / "report.html"
+    files.write(page, pages.render(results, facts, older))
+    files.write(page.with_suffix(".json"), pages.numbers(results, facts))
+    out.print(pages.terminal(results, facts))
+    err.print(f"report: {page}", highlight=False)
+
+
+@app.command()
+def audit(
+    file: Annotated[Path, typer.Argument(help="Predictions: CSV, Parquet or JSON Lines.")],
+    label: Annotated[str, typer.Option(help="Column of the true label.")],
+    probability: Probability = [],
+    prediction: Prediction = "",
+    positive: Positive = "",
+    group: Group = [],
+    intersections: Intersections = [],
+    id_column: IdColumn = "",
+    validation: Annotated[
+        Path | None, typer.Option(help="Predictions to fit a temperature on.")
+    ] = None,
+    compare: Annotated[
+        Path | None, typer.Option(help="Another model's predictions on the same ids.")
+    ] = None,
+    replicates: Replicates = 2000,
+    seed: DrawSeed = 0,
+    min_group_size: MinGroupSize = 30,
+    json_file: Annotated[Path | None, typer.Option("--json", help="All numbers.")] = None,
+    html_file: Annotated[Path | None, typer.Option("--html", help="A report page.")] = None,
+) -> None:
+    """Audit anybody's predictions: accuracy, calibration, group fairness, with intervals."""
+    from ..measuring import of_file
+    from ..schema import AuditSettings
+    from ..storage import files
+
+    columns = _columns(label, probability, prediction, positive, group, id_column)
+    crossed = of_file.intersections(intersections, columns.groups)
+    wanted = of_file.Files(test=file, validation=validation, compare=compare)
+    found = of_file.evidence(wanted, columns)
+    test = found[0].test[0]
+    out.print(f"{file}: {len(test.label):,} rows, classes {', '.join(test.classes)}", markup=False)
+    settings = AuditSettings(
+        replicates=replicates, min_group_size=min_group_size, intersections=crossed, seed=seed
+    )
+    with err.status("auditing"):
+        results, facts = of_file.results(found, settings)
+    if json_file:
+        files.write(json_file, files.to_json(of_file.as_json(results, found[0].strategy)))
+    from ..reporting import report as pages
+
+    if html_file:
+        files.write(html_file, pages.render(results, facts))
+    out.print(pages.terminal(results, facts))
+
+
+def _columns(
+    label: str,
+    probability: list[str],
+    prediction: str,
+    positive: str,
+    group: list[str],
+    id_column: str,
+) -> "Columns":
+    from ..reading import foreign
+
+    return foreign.Columns(
+        label=label,
+        probability=tuple(probability),
+        prediction=prediction,
+        positive=positive,
+        groups=tuple(group),
+        id=id_column,
+    )
+
+
+@app.command("audit-data")
+def audit_data(
+    source: Annotated[str, typer.Argument(help="A suite, or a CSV, Parquet or JSON Lines file.")],
+    text: Annotated[str, typer.Option(help="Column of a file's texts.")] = "text",
+    label: Annotated[str, typer.Option(help="Column of a file's labels.")] = "label",
+    group: Annotated[list[str], typer.Option(help="Column of a group attribute.")] = [],
+    split: Annotated[str, typer.Option(help="Column that says train, validation or test.")] = "",
+) -> None:
+    """Audit data before any training: counts, copies, lengths, what groups say about labels."""
+    from .. import prepare
+    from .. import suite as suites
+    from ..data_audit import tables as data_tables
+    from . import listing
+
+    if Path(source).suffix in (".csv", ".parquet", ".jsonl"):
+        columns = {"text": text, "label": label, "groups": tuple(group), "split": split}
+        kept = {"source": "files", "path": source, "incomplete": "leave_out"}
+        choice = suites.TaskChoice.model_validate(kept | columns)
+        folder = Path()
+    else:
+        path = suites.find(source)
+        choice, folder = suites.read(path).task, path.parent
+    with err.status("auditing the data"):
+        tables = data_tables.tables(prepare.load(choice, folder))
+    for table in tables:
+        out.print(listing.facts_table(table))
+
+
+@app.command()
+def baseline(
+    folder: RunFolder,
+    out_folder: Annotated[Path, typer.Option("--out", help="The baseline's folder, to commit.")],
+    accept_worse: Annotated[
+        str, typer.Option(help="Why something may be worse than in the baseline there.")
+    ] = "",
+    rules: RulesFile = None,
+) -> None:
+    """Keep a run's predictions as what later runs are judged against."""
+    from ..gating import renewal
+
+    with err.status("measuring"):
+        worse = renewal.renew(folder, out_folder, rules, accept_worse)
+    for line in worse:
+        out.print(f"worse: {line}", markup=False, highlight=False)
+    if worse and not accept_worse.strip():
+        err.print(
+            f"{out_folder} stays as it is; if this is wanted, say why: --accept-worse REASON"
+        )
+        raise typer.Exit(1)
+    err.print(f"baseline: {out_folder}", highlight=False)
+
+
+@app.command()
+def gate(
+    folder: Annotated[Path | None, typer.Argument(help="A run's folder.")] = None,
+    baseline: Annotated[Path | None, typer.Option(help="Its baseline's folder.")] = None,
+    rules: RulesFile = None,
+    predictions: Annotated[
+        Path | None, typer.Option(help="Instead of a run: a model's predictions.")
+    ] = None,
+    baseline_predictions: Annotated[
+        Path | None, typer.Option(help="Predictions of the model before, on the same ids.")
+    ] = None,
+    label: Annotated[str, typer.Option(help="Column of the true label.")] = "",
+    probability: Probability = [],
+    prediction: Prediction = "",
+    positive: Positive = "",
+    group: Group = [],
+    intersections: Intersections = [],
+    id_column: IdColumn = "",
+    replicates: Replicates = 2000,
+    seed: DrawSeed = 0,
+    min_group_size: MinGroupSize = 30,
+    json_file: Annotated[Path | None, typer.Option("--json", help="All numbers.")] = None,
+    junit: Annotated[Path | None, typer.Option(help="JUnit XML.")] = None,
+    markdown: Annotated[Path | None, typer.Option(help="A summary in Markdown.")] = None,
+    sarif: Annotated[Path | None, typer.Option(help="SARIF 2.1.0.")] = None,
+) -> None:
+    """Judge a run or predictions against a baseline: 0 pass, 1 fail, 3 open, 4 not comparable."""
+    from ..gating import gate as gates
+    from ..gating import publish
+
+    if folder and baseline and not predictions:
+        judgement, title = gates.of_run(folder, baseline, rules), str(folder)
+        artifact = str(baseline / "baseline.json")
+    elif predictions and baseline_predictions and label and not folder:
+        from ..gating.snapshot import of_files
+        from ..measuring import of_file
+        from ..schema import AuditSettings
+
+        columns = _columns(label, probability, prediction, positive, group, id_column)
+        settings = AuditSettings(
+            replicates=replicates,
+            min_group_size=min_group_size,
+            intersections=of_file.intersections(intersections, columns.groups),
+            seed=seed,
+        )
+        sides = of_files(predictions, baseline_predictions, columns, settings)
+        judgement, title = gates.of_sides(*sides, rules), str(predictions)
+        artifact = str(baseline_predictions)
+    else:
+        raise BadInputError(
+            "gate: give a run's folder and --baseline, or --predictions, --baseline-predictions "
+            "and --label"
+        )
+    files = publish.Files(json=json_file, junit=junit, markdown=markdown, sarif=sarif)
+    publish.publish(judgement, title, files, artifact=artifact)
+    for line in publish.shown(judgement, title):
+        out.print(line, soft_wrap=True)  # a job's log has no width, and an annotation is one line
+    raise typer.Exit(judgement.exit_code)
+
+
+@app.command()
+def power(
+    folder: Annotated[Path, typer.Argument(help="A run's folder or a baseline's.")],
+    rules: RulesFile = None,
+    rule: Annotated[list[str], typer.Option(help="Only rules on this metric; repeatable.")] = [],
+    json_file: Annotated[Path | None, typer.Option("--json", help="The curves.")] = None,
+) -> None:
+    """Say which losses the gate would catch, and how likely."""
+    from ..gating import power as powers
+    from ..storage import files
+
+    found = powers.of_folder(folder, rules, rule)
+    if json_file:
+        files.write(json_file, files.to_json(found))
+    out.print(powers.table(found))
+
+
+@app.command("list")
+def list_plugins(
+    kind: Annotated[str, typer.Argument(help="strategies, audits, suites or tasks.")],
+) -> None:
+    """List what can be named in a suite."""
+    from . import listing
+
+    out.print(listing.table(kind))
+
+
+@app.command()
+def doctor() -> None:
+    """Say what this machine has and lacks, and the way out for each thing missing."""
+    from . import doctor as checks
+
+    table, fit = checks.table(checks.examine())
+    out.print(table)
+    raise typer.Exit(0 if fit else 1)
+
+
+def _stop(number: int, frame: FrameType | None) -> None:
+    """End as Ctrl-C does, so that workers are ended too."""
+    raise SystemExit(_BY_SIGNAL + number)
+
+
+def _say(problem: str) -> None:
+    """Print a problem as one line; a name in it may hold what a terminal would obey."""
+    line = "".join(c if c.isprintable() else repr(c)[1:-1] for c in " ".join(problem.split()))
+    err.print(f"tunefair: {line[:2000]}", markup=False, highlight=False, soft_wrap=True)
+
+
+def main() -> None:
+    """Run the command line; bad input is one line and exit code 2, never a traceback."""
+    try:
+        app(standalone_mode=True)
+    except BadInputError as error:
+        _say(str(error))
+        sys.exit(2)
+    except OSError as error:
+        if os.environ.get("TUNEFAIR_TRACEBACK"):
+            raise
+        where = f"{error.filename}: " if error.filename else ""
+        _say(f"{where}{error.strerror}")
+        sys.exit(2)
+    except MemoryError as error:
+        _say(f"out of memory: {error}")
+        sys.exit(1)
+    except SystemExit as end:
+        if end.code in _STOPPED:
+            _say("stopped; the same command goes on where this one ended")
+        raise
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,121 @@
+"""Tables for the terminal: what a suite can name, what is planned and finished, plain facts."""
+
+import ast
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import fields
+from importlib import import_module
+from typing import NamedTuple
+
+from rich.markup import escape
+from rich.table import Table
+
+from .. import facts, plugins, suite
+from ..schema import BadInputError
+
+_MOST_CELLS = 200
+"""More than these are counted by strategy."""
+
+
+class CellRow(NamedTuple):
+    """A planned cell and whether it is finished."""
+
+    label: str
+    seed: int
+    id: str
+    finished: bool
+
+
+KINDS = ("strategies", "audits", "suites", "tasks")
+
+
+def table(kind: str) -> Table:
+    """Return everything of one kind with what a chooser wants to know."""
+    if kind not in KINDS:
+        raise BadInputError(f"list {kind}: there are: {', '.join(KINDS)}")
+    return {
+        "strategies": _strategies,
+        "audits": _audits,
+        "suites": _suites,
+        "tasks": _tasks,
+    }[kind]()
+
+
+def facts_table(table: facts.Table) -> Table:
+    """Return a table of plain facts for the terminal, numbers to the right."""
+    shown = Table(title=table.title, caption=table.note or None, title_justify="left")
+    for number, name in enumerate(table.columns):
+        figures = all(isinstance(row[number], int | float) for row in table.rows)
+        shown.add_column(name, justify="right" if figures else "left")
+    for row in table.rows:
+        shown.add_row(*map(_cell, row))
+    return shown
+
+
+def cells_table(cells: Sequence[CellRow], title: str) -> Table:
+    """Return what is finished: a row a cell, or a row a strategy where those are too many."""
+    if len(cells) <= _MOST_CELLS:
+        shown = Table("strategy", "seed", "cell", "state", title=title)
+        for cell in cells:
+            state = "finished" if cell.finished else "to be trained"
+            shown.add_row(escape(cell.label), str(cell.seed), cell.id, state)
+        return shown
+    shown = Table("strategy", "cells", "finished", "to be trained", title=title)
+    total = Counter(cell.label for cell in cells)
+    done = Counter(cell.label for cell in cells if cell.finished)
+    for label, number in total.items():
+        counts = (number, done[label], number - done[label])
+        shown.add_row(escape(label), *map(str, counts))
+    return shown
+
+
+def _cell(value: str | int | float) -> str:
+    if isinstance(value, str):
+        return escape(value)
+    return f"{value:,}" if isinstance(value, int) else f"{value:.3f}"
+
+
+def _strategies() -> Table:
+    from ..planning import compose
+
+    shown = Table("strategy", "what it does", "chooses", "reads groups in", "options")
+    shown.columns[0].no_wrap = True
+    for name in plugins.names("tunefair.strategies"):
+        kind = compose.find(name)
+        chooses = ", ".join(sorted(compose.claims(kind())))
+        groups = ", ".join(sorted(kind().needs_groups_in))
+        options = "\n".join(f"{f.name} = {f.default!r}" for f in fields(kind))
+        shown.add_row(name, _summary("tunefair.strategies", name), chooses, groups, options)
+    return shown
+
+
+def _audits() -> Table:
+    shown = Table("audit", "what it measures", "metrics")
+    for name in plugins.names("tunefair.audits"):
+        metrics = import_module(f"tunefair.audits.{name}").METRICS
+        shown.add_row(name, _summary("tunefair.audits", name), ", ".join(metrics))
+    return shown
+
+
+def _suites() -> Table:
+    shown = Table("suite", "what it compares", "strategies", "budget of a cell")
+    for path in sorted(suite.SUITES.glob("*.toml")):
+        found = suite.read(path)
+        budget = f"{found.budget.amount:.4g} {found.budget.currency}"
+        shown.add_row(path.stem, found.description, ", ".join(found.strategies), budget)
+    return shown
+
+
+def _tasks() -> Table:
+    shown = Table("task", "where its rows come from")
+    for name in plugins.names("tunefair.tasks"):
+        shown.add_row(name, _summary("tunefair.tasks", name))
+    return shown
+
+
+def _summary(package: str, name: str) -> str:
+    """Return the first line of a plug-in's docstring without importing it."""
+    folder = next(iter(import_module(package).__path__))
+    with open(f"{folder}/{name}.py", encoding="utf-8") as file:  # noqa: PTH123
+        text = ast.get_docstring(ast.parse(file.read())) or ""
+    return text.split("\n", 1)[0]

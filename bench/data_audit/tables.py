@@ -1,0 +1,107 @@
+"""The data audit as titled tables: for the terminal, and the last section of a report."""
+
+import math
+from collections.abc import Iterator
+
+from ..facts import Table
+from ..schema import Task
+from .counts import SPLITS, DataAudit, audit
+
+BINARY = 2
+
+
+def tables(task: Task) -> tuple[Table, ...]:
+    """Return what can be known of a task's data before any training; never a text."""
+    found = audit(task)
+    return tuple(
+        table._replace(rows=tuple(tuple(map(_said, row)) for row in table.rows))
+        for table in _all(found)
+        if table.rows
+    )
+
+
+def _named(attribute: str, group: str) -> str:
+    """Return what a group is called: all examples, or those whose attribute is not annotated."""
+    return group or ("(not annotated)" if attribute else "(all)")
+
+
+def _said(value: str | int | float) -> str | int | float:
+    """Return a cell that can be shown: what is undefined says so."""
+    return "undefined" if isinstance(value, float) and math.isnan(value) else value
+
+
+def _all(found: DataAudit) -> Iterator[Table]:
+    yield _binary(found) if len(found.classes) == BINARY else _by_label(found)
+    yield Table(
+        "Copies",
+        ("split", "also in", "n", "identical", "with another label", "near-duplicates"),
+        tuple(
+            (*c[:-1], "not compared: too many" if c.near is None else c.near) for c in found.copies
+        ),
+        "Identical: the same words whatever the case and the marks.",
+    )
+    yield Table(
+        "Length of the texts",
+        ("attribute", "group", "unit", "mean", "median", "95th percentile", "longest"),
+        tuple(
+            (row.attribute, _named(row.attribute, row.group), *row[2:]) for row in found.lengths
+        ),
+    )
+    yield Table(
+        "Nothing said",
+        ("column", "n", "share"),
+        tuple(row for row in found.missing if row.n),
+    )
+    yield Table(
+        "What the group says about the label",
+        ("attribute", "n", "Cramér's V", "bias-corrected", "low", "high", "undefined"),
+        tuple((row.attribute, row.n, *row.strength) for row in found.associations),
+        "0: nothing, 1: everything; all splits together.",
+    )
+    yield Table(
+        "What reweighing would do",
+        ("attribute", "group", "label", "training examples", "weight"),
+        found.weights,
+        "P(group) P(label) / P(group, label): Kamiran & Calders (2012).",
+    )
+
+
+def _binary(found: DataAudit) -> Table:
+    return Table(
+        "Examples and base rates",
+        ("split", "attribute", "group", "n", *found.classes, "base rate", "low", "high"),
+        tuple(
+            (
+                c.split,
+                c.attribute,
+                _named(c.attribute, c.group),
+                c.n,
+                *c.by_class,
+                c.base_rate,
+                c.low,
+                c.high,
+            )
+            for c in found.counts
+        ),
+        "Base rate: share of the positive class, with its 95 % Wilson interval.",
+    )
+
+
+def _by_label(found: DataAudit) -> Table:
+    """Return one row a group and label: more than two labels would make a table too wide."""
+    counted = {(c.attribute, c.group, c.split): c.by_class for c in found.counts}
+    places = dict.fromkeys((c.attribute, c.group) for c in found.counts)
+    return Table(
+        "Examples",
+        ("attribute", "group", "label", *SPLITS),
+        tuple(
+            (
+                attribute,
+                _named(attribute, group),
+                name,
+                *(counted[attribute, group, s][k] for s in SPLITS),
+            )
+            for attribute, group in places
+            for k, name in enumerate(found.classes)
+        ),
+    )

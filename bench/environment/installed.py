@@ -1,0 +1,32 @@
+"""Files inside installed packages, found through their metadata and never imported."""
+
+from importlib import metadata
+from pathlib import Path, PurePath
+
+from ..schema import BadInputError
+
+
+def folder(distribution: str, marker: str) -> Path:
+    """Return the folder of an installed distribution that holds the file `marker`.
+
+    Parameters
+    ----------
+    distribution : name of the installed package, as pip knows it
+    marker : trailing path of one file in the folder wanted, for example "model/config.json"
+
+    Raises
+    ------
+    BadInputError
+        The package is not installed, or holds no such file.
+    """
+    try:
+        files = metadata.files(distribution) or []
+    except metadata.PackageNotFoundError:
+        raise BadInputError(
+            f"package {distribution!r} is not installed; `make setup` installs the embedded ones"
+        ) from None
+    parts = PurePath(marker).parts
+    found = sorted(f for f in files if f.parts[-len(parts) :] == parts)
+    if not found:
+        raise BadInputError(f"package {distribution!r} holds no file {marker!r}")
+    return Path(str(found[0].locate())).parent

@@ -1,0 +1,163 @@
+"""One cell in a process of its own: read the prepared task, train, leave a sealed folder."""
+
+import errno
+import os
+import shutil
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from multiprocessing.connection import Connection
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ..environment import memory, provenance
+from ..planning.plan import Cell
+from ..schema import BadInputError, CellFailedError, Outcome, Task
+from ..storage import files, records
+
+if TYPE_CHECKING:
+    from ..training.ranks import Ranks
+    from ..training.tokens import Tokens
+
+REFUSED = 2
+"""Exit code of a worker whose input a person must mend."""
+NO_ROOM = 4
+"""Exit code of a worker that cannot write: no other could."""
+_CANNOT_WRITE = {errno.ENOSPC, errno.EDQUOT, errno.EROFS}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Job:
+    """A cell, where its inputs lie and where its outcome goes."""
+
+    cell: Cell
+    task_file: Path
+    tokens_folder: Path
+    destination: Path
+    after: Path | None = None
+    """Destination of the job that this one starts from."""
+    device: str = "auto"
+    threads: int = 1
+    processes: int = 1
+    """That train the cell together, each on its part of every batch."""
+    meeting: Path | None = None
+    """A new file over which they find each other."""
+
+    @property
+    def checkpoints(self) -> Path:
+        """Where the state of an unfinished cell is kept."""
+        return self.destination.with_name(f".{self.destination.name}.checkpoints")
+
+
+def main(job: Job, pipe: Connection) -> None:
+    """Entry of a worker process: progress and the failure's reason go through the pipe.
+
+    A worker whose launcher died finds the pipe broken at its next report and ends.
+    """
+    os.environ["OMP_NUM_THREADS"] = str(job.threads)
+    try:
+        reason, code = attempt(job, lambda fraction, words: pipe.send((fraction, words)))
+        if reason:
+            pipe.send(reason)
+    except BrokenPipeError:
+        code = 1
+    sys.exit(code)
+
+
+def attempt(job: Job, progress: Callable[[float, str], None]) -> tuple[str, int]:
+    """Train one cell; return why it failed, "" if it did not, and the exit code that says so."""
+    try:
+        execute(job, progress)
+    except Exception as error:
+        code = _exit_code(error)
+        if code == 1 and os.environ.get("TUNEFAIR_TRACEBACK"):
+            raise
+        return _reason(error, job), code
+    return "", 0
+
+
+def _exit_code(error: Exception) -> int:
+    """Return whether others would end as this worker does, and why."""
+    if memory.ran_out(error):
+        return 1
+    if isinstance(error, BadInputError):
+        return REFUSED
+    return NO_ROOM if isinstance(error, OSError) and error.errno in _CANNOT_WRITE else 1
+
+
+def _reason(error: Exception, job: Job) -> str:
+    """Return in one line why a cell failed."""
+    line = memory.line(error)
+    if isinstance(error, CellFailedError):
+        return line
+    if memory.ran_out(error):
+        return f"{memory.REASON}: {line}" if line else memory.REASON
+    if isinstance(error, BadInputError):
+        return str(error)
+    if isinstance(error, OSError):
+        return f"{error.filename or job.destination.parent}: {error.strerror or error}"
+    return f"{type(error).__name__}: {line}"
+
+
+def assist(job: Job, rank: int) -> None:
+    """Entry of the other processes of a cell; the first one says what went wrong."""
+    os.environ["OMP_NUM_THREADS"] = str(job.threads)
+    try:
+        task, tokens, first = _inputs(job)
+        from ..training import train
+
+        train.assist(job.cell, (task, tokens), _ranks(job, rank), first=first, device=job.device)
+    except Exception:
+        if os.environ.get("TUNEFAIR_TRACEBACK"):
+            raise
+        sys.exit(1)
+
+
+def _ranks(job: Job, rank: int) -> "Ranks":
+    """Return which process of the cell this one is, after meeting the others."""
+    from ..training.ranks import ALONE, Ranks, join
+
+    if job.meeting is None:
+        return ALONE
+    ranks = Ranks(rank, job.processes)
+    join(job.meeting, ranks, cuda=job.device.startswith("cuda"))
+    return ranks
+
+
+def _inputs(job: Job) -> "tuple[Task, Tokens, Outcome | None]":
+    """Return the task, its tokens, and what the job left behind that this one starts from."""
+    import torch
+
+    from ..training.tokens import Tokens
+
+    torch.set_num_threads(job.threads)
+    first = records.read_outcome(job.after) if job.after else None
+    return records.read_task(job.task_file), Tokens.open(job.tokens_folder), first
+
+
+def execute(job: Job, progress: Callable[[float, str], None]) -> None:
+    """Train one cell and seal its folder; only here are torch and transformers needed."""
+    from ..training.train import train
+
+    task, tokens, first = _inputs(job)
+    ranks = _ranks(job, 0)
+
+    def fill(folder: Path) -> None:
+        model_folder = folder / "model" if job.cell.keep_model else None
+        outcome = train(
+            job.cell,
+            task,
+            tokens,
+            first=first,
+            device=job.device,
+            progress=progress,
+            model_folder=model_folder,
+            checkpoints=job.checkpoints,
+            ranks=ranks,
+        )
+        records.write_outcome(folder, outcome)
+        files.write(folder / "cell.json", files.to_json(job.cell.definition))
+        files.write(folder / "environment.json", files.to_json(provenance.environment()))
+
+    files.write_sealed(job.destination, fill)
+    shutil.rmtree(job.checkpoints, ignore_errors=True)

@@ -1,0 +1,230 @@
+"""Paired contrasts: what differs between two strategies on the same examples, and how sure it is.
+
+Which numbers may be claimed: `HEADLINE` metrics and those that a suite declares, of the original
+view, each strategy against the reference and each declared pair, form one family, whose p values
+Holm (1979) adjusts. Every other contrast is a look at one number: its p value is not adjusted, and
+of a hundred looks five mislead.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal, NamedTuple
+
+import numpy as np
+
+from ..schema import Array, Contrast, Metric
+from ..statistics.estimates import CENTRED, Estimate, Family
+from ..statistics.intervals import LEVEL
+from ..statistics.spread import MANY, Spread, seeds_part, spread
+
+HEADLINE = (
+    "accuracy",
+    "log_loss",
+    "expected_calibration_error",
+    "equalized_odds_difference",
+    "worst_group_accuracy",
+)
+"""What every comparison is decided by; whole set, or the gap of each attribute."""
+POWER = 0.8
+SURE = 0.65
+"""A standard error of few seeds is more often too small than too large, and its own test pays for
+that (Browne 1995, Statistics in Medicine 14): at 0.5 the power would be 65 to 73 %."""
+GAP_FACTOR = 1.5
+"""Gaps need about this much more than the linear formula says (docs/uncertainty.md)."""
+Key = tuple[str, str, str, str, str]
+Verdict = Literal["better", "worse", "no evidence of a difference", "undefined"]
+
+
+class Side(NamedTuple):
+    """What a comparison needs of one strategy's estimate."""
+
+    theta: Array  # (n_seeds,)
+    draws: Array  # (replicates,) of the mean over seeds
+    seeds: tuple[int, ...]
+    family: Family
+    n: int
+    undefined: str
+
+
+def side(estimate: Estimate, seeds: tuple[int, ...]) -> Side:
+    """Reduce an estimate to what a comparison needs."""
+    known = bool(np.isfinite(estimate.theta).all())
+    reason = "" if known else estimate.undefined
+    draws = estimate.values[:, 1:].mean(axis=0)
+    return Side(estimate.theta, draws, seeds, estimate.family, estimate.n, reason)
+
+
+@dataclass(frozen=True, kw_only=True)
+class PairedDifference:
+    """One metric of one strategy minus another's, on the same draws of examples."""
+
+    metric: Metric
+    first: float
+    second: float
+    bias: float
+    """Bootstrap bias of the difference; 0 for linear metrics, whose tests need no centring."""
+    spread: Spread
+    family: Family
+    n: int
+    seeds: int
+    undefined: str = ""
+
+    @property
+    def value(self) -> float:
+        """The difference of the published values."""
+        return self.first - self.second
+
+    @property
+    def p_value(self) -> float:
+        """Two-sided, of no difference."""
+        return min(1.0, 2 * self.spread.tail(abs(self.value - self.bias)))
+
+    @property
+    def loss(self) -> float:
+        """How much worse `first` is than `second`, bias-centred; negative: better."""
+        target = {"zero": 0.0, "one": 1.0}.get(self.metric.better)
+        if target is not None:
+            return abs(self.first - self.bias - target) - abs(self.second - target)
+        return (self.value - self.bias) * (-1 if self.metric.better == "higher" else 1)
+
+    def p_loss(self, beyond: float = 0.0) -> float:
+        """Return the one-sided p value of "the loss is at most `beyond`"."""
+        return self.spread.tail(self.loss - beyond)
+
+    def half_width(self, level: float = LEVEL) -> float:
+        """Return the half-width of the two-sided interval of the difference."""
+        return self.spread.quantile(0.5 + level / 2) * self.spread.total
+
+    def detectable(self, power: float = POWER, level: float = LEVEL) -> float:
+        """Return the smallest difference that a two-sided test finds with `power`.
+
+        (t_level + t_power) · the most that the standard error is with `SURE`; for gaps, errors and
+        worst groups times `GAP_FACTOR`, approximately.
+        """
+        both = self.spread.quantile(0.5 + level / 2) + self.spread.quantile(power)
+        return both * self.spread.at_most(SURE) * (GAP_FACTOR if self.family in CENTRED else 1)
+
+
+def difference(first: Side, second: Side, metric: Metric, *, matched: bool) -> PairedDifference:
+    """Return first − second with its uncertainty.
+
+    Examples are paired always: both sides' draws are of the same examples. Seeds are paired where
+    `matched` (the same seeds trained both); else their variances add. A side with one seed is
+    paired with every seed of the other, and adds no seed variance.
+    """
+    reason = first.undefined or second.undefined
+    value = float(first.theta.mean() - second.theta.mean())
+    draws = first.draws - second.draws if not reason else np.full(2, np.nan)
+    if matched and len(first.theta) == len(second.theta):
+        parts = [seeds_part(first.theta - second.theta)]
+    else:
+        parts = [seeds_part(first.theta), seeds_part(second.theta)]
+    centred = first.family in CENTRED and not reason
+    return PairedDifference(
+        metric=metric,
+        first=float(first.theta.mean()),
+        second=float(second.theta.mean()),
+        bias=float(draws.mean() - value) if centred else 0.0,
+        spread=Spread(np.nan, 1.0) if reason else spread((float(draws.var(ddof=1)), MANY), *parts),
+        family=first.family,
+        n=min(first.n, second.n),
+        seeds=max(len(first.theta), len(second.theta)),
+        undefined=reason,
+    )
+
+
+def differences(
+    first: Mapping[Key, Side],
+    second: Mapping[Key, Side],
+    metrics: Mapping[str, Metric],
+    *,
+    matched: bool = True,
+) -> dict[Key, PairedDifference]:
+    """Return the difference of every comparable metric that both sides have.
+
+    Seeds are paired where `matched` and both sides have the same. Metrics without a better
+    direction, and those that do not depend on test examples, are not compared.
+    """
+    return {
+        key: difference(
+            one, second[key], metrics[key[0]], matched=matched and one.seeds == second[key].seeds
+        )
+        for key, one in first.items()
+        if key in second and metrics[key[0]].better != "neither" and one.family != "point"
+    }
+
+
+def contrasts(
+    sides: Sequence[tuple[str, str, Mapping[Key, PairedDifference]]],
+    declared: Sequence[str] = (),
+) -> tuple[Contrast, ...]:
+    """Return the contrasts of (strategy, reference, differences).
+
+    Holm's family is that of the metrics `HEADLINE` and `declared`.
+    """
+    made = [
+        (_contrast(strategy, reference, key, found), found)
+        for strategy, reference, paired in sides
+        for key, found in paired.items()
+    ]
+    claimed = {*HEADLINE, *declared}
+    family = [i for i, (c, _) in enumerate(made) if c.metric in claimed and _in_family(c)]
+    adjusted = dict(zip(family, holm([made[i][1].p_value for i in family]), strict=True))
+    return tuple(
+        _judged(contrast._replace(p_adjusted=adjusted.get(i)), found)
+        for i, (contrast, found) in enumerate(made)
+    )
+
+
+def holm(p_values: Sequence[float]) -> list[float]:
+    """Return Holm's (1979) adjusted p values.
+
+    Written out because statsmodels, which has it, takes a second to import and clears the whole
+    memory of garbage at each call: a quarter of a gate.
+    """
+    order = np.argsort(p_values)
+    times = np.arange(len(p_values), 0, -1)
+    steps = np.minimum(np.maximum.accumulate(np.array(p_values)[order] * times), 1)
+    adjusted = np.empty(len(p_values))
+    adjusted[order] = steps
+    return [float(p) for p in adjusted]
+
+
+def _in_family(contrast: Contrast) -> bool:
+    whole = contrast.group in ("", "gap")
+    original = contrast.view == "original" and contrast.posthoc == ""
+    return whole and original and contrast.p_value is not None
+
+
+def _contrast(strategy: str, reference: str, key: Key, found: PairedDifference) -> Contrast:
+    known = not found.undefined
+    quoted = known and found.family not in CENTRED
+    metric, attribute, group, view, posthoc = key
+    return Contrast(
+        metric=metric,
+        attribute=attribute,
+        group=group,
+        view=view,
+        posthoc=posthoc,
+        strategy=strategy,
+        reference=reference,
+        difference=found.value,
+        low=found.value - found.half_width() if quoted else None,
+        high=found.value + found.half_width() if quoted else None,
+        p_value=found.p_value if known else None,
+        p_adjusted=None,
+        minimum_detectable_effect=found.detectable() if known else None,
+        verdict="undefined",
+        n=found.n,
+        seeds=found.seeds,
+        undefined=found.undefined,
+    )
+
+
+def _judged(contrast: Contrast, found: PairedDifference) -> Contrast:
+    """Return the contrast with its verdict: the adjusted p value decides where there is one."""
+    p = contrast.p_value if contrast.p_adjusted is None else contrast.p_adjusted
+    if p is None:
+        return contrast
+    shown: Verdict = "worse" if found.loss > 0 else "better"
+    return contrast._replace(verdict=shown if p < 1 - LEVEL else "no evidence of a difference")

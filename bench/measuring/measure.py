@@ -1,0 +1,242 @@
+"""Run the audits on what strategies left behind: evidence in, results out."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+
+from ..plugins import load
+from ..schema import (
+    AuditSettings,
+    BadInputError,
+    Evidence,
+    LeftOut,
+    Measurement,
+    Metric,
+    Results,
+)
+from ..statistics.estimates import Estimate
+from ..statistics.intervals import interval
+from ..statistics.sample import Sample
+from .contrasts import Key, PairedDifference, Side, contrasts, differences, side
+
+
+def measure(
+    evidence: Sequence[Evidence],
+    settings: AuditSettings,
+    *,
+    audits: Sequence[str],
+    reference: str | None = None,
+    pairs: Sequence[tuple[str, str]] = (),
+) -> Results:
+    """Return every measurement, contrast, definition and diagram point of the audits named.
+
+    Strategies on the same examples share all draws. Where their examples differ, each is measured
+    on its own and compared on the examples that both have.
+
+    Parameters
+    ----------
+    evidence
+        What each strategy left behind; examples may come in any order.
+    settings
+        The same for every strategy.
+    audits
+        Names of plug-ins in `bench/audits`.
+    reference
+        The strategy that every other one is compared with; None: only `pairs` are.
+    pairs
+        Further (strategy, reference) comparisons.
+
+    Raises
+    ------
+    BadInputError
+        An audit or strategy is not known, no example is shared, or labels differ.
+    """
+    modules = {name: load("tunefair.audits", name) for name in audits}
+    modules = {name: module for name, module in modules.items() if hasattr(module, "estimates")}
+    ordered = {e.strategy: _in_id_order(e) for e in evidence}
+    compared = _compared(ordered, reference, pairs)
+    definitions = {n: metric for m in modules.values() for n, metric in m.METRICS.items()}
+    studies = [_Study(members, settings, modules) for members in _alike(list(ordered.values()))]
+    return Results(
+        measurements=tuple(row for study in studies for row in study.rows),
+        contrasts=contrasts(
+            [
+                (*pair, differences(*_sides(studies, [ordered[s] for s in pair]), definitions))
+                for pair in compared
+            ],
+            settings.claims,
+        ),
+        definitions=definitions,
+        left_out=tuple(dict.fromkeys(out for study in studies for out in study.left_out)),
+        reliability=tuple(
+            point
+            for study in studies
+            for e in study.evidence
+            for point in _drawn(modules, "reliability", e, study.sample)
+        ),
+        trade_off=tuple(
+            point
+            for study in studies
+            for point in _drawn(modules, "points", study.evidence, study.sample)
+        ),
+    )
+
+
+def paired_differences(
+    run: Evidence, baseline: Evidence, settings: AuditSettings, *, audits: Sequence[str]
+) -> dict[Key, PairedDifference]:
+    """Return run − baseline of every comparable metric, on the examples that both have.
+
+    The key is (metric, attribute, group, view, posthoc). Seeds of a run and of its baseline are
+    independent training runs: examples are paired, seeds are not.
+
+    Raises
+    ------
+    BadInputError
+        As `measure`.
+    """
+    modules = {name: load("tunefair.audits", name) for name in audits}
+    definitions = {n: metric for m in modules.values() for n, metric in m.METRICS.items()}
+    both = [replace(run, strategy="run"), replace(baseline, strategy="baseline")]
+    study = _Study(_shared([_in_id_order(e) for e in both]), settings, modules)
+    first, second = study.sides["run"], study.sides["baseline"]
+    return differences(first, second, definitions, matched=False)
+
+
+class _Study:
+    """Strategies on the same examples: one sample, hence the same draws for all."""
+
+    def __init__(
+        self,
+        evidence: Sequence[Evidence],
+        settings: AuditSettings,
+        modules: Mapping[str, ModuleType],
+    ) -> None:
+        self.evidence, self.modules = evidence, modules
+        self.sample = Sample(evidence, settings)
+        self.rows: list[Measurement] = []
+        self.sides: dict[str, dict[Key, Side]] = {}
+        self.left_out: list[LeftOut] = list(self.sample.left_out)
+        for e in evidence:
+            self._audit(e, modules)
+
+    def _audit(self, evidence: Evidence, modules: Mapping[str, ModuleType]) -> None:
+        """Make the rows of one strategy; two audits that measure one number give one row."""
+        sides: dict[Key, Side] = {}
+        for audit, module in modules.items():
+            for estimate in module.estimates(evidence, self.sample):
+                if estimate.key in sides:
+                    continue
+                sides[estimate.key] = side(estimate, evidence.seeds)
+                self.left_out += self._missing(estimate)
+                metric = module.METRICS[estimate.metric]
+                self.rows += [
+                    row._replace(audit=audit, strategy=evidence.strategy)
+                    for row in _rows(estimate, metric, evidence.seeds)
+                ]
+        self.sides[evidence.strategy] = sides
+
+    def _missing(self, estimate: Estimate) -> Iterator[LeftOut]:
+        for grouping in self.sample.groupings:
+            if grouping.attribute == estimate.attribute:
+                for name, reason in estimate.missing:
+                    n = len(grouping.rows(grouping.names.index(name)))
+                    reason = f"{reason}: left out of {estimate.metric}"
+                    yield LeftOut(estimate.attribute, name, n, reason)
+
+
+def _rows(estimate: Estimate, metric: Metric, seeds: Sequence[int]) -> Iterator[Measurement]:
+    """Yield the row of the mean over seeds, then one a seed."""
+    yield _row(estimate, metric)
+    for index, seed in enumerate(seeds):
+        yield _row(estimate.of_seed(index), metric)._replace(seed=seed)
+
+
+def _row(estimate: Estimate, metric: Metric) -> Measurement:
+    known = bool(np.isfinite(estimate.theta).all())
+    low, high, corrected = interval(estimate, (metric.low, metric.high))
+    tail = 0.05 if metric.better == "higher" else 0.95  # the end that looks like a disparity
+    floor = None if estimate.floor is None or not known else estimate.floor.mean(axis=0)
+    return Measurement(
+        audit="",
+        metric=estimate.metric,
+        attribute=estimate.attribute,
+        group=estimate.group,
+        view=estimate.view,
+        posthoc=estimate.posthoc,
+        value=float(estimate.theta.mean()) if known else float("nan"),
+        corrected=corrected,
+        low=low,
+        high=high,
+        n=estimate.n,
+        floor_mean=None if floor is None else float(floor.mean()),
+        floor_p95=None if floor is None else float(np.quantile(floor, tail)),
+        undefined="" if known else estimate.undefined,
+    )
+
+
+def _in_id_order(evidence: Evidence) -> Evidence:
+    """Return the same evidence with examples sorted by id, so that row order never matters."""
+    ids = evidence.test[0].example_id
+    if (ids[1:] > ids[:-1]).all():
+        return evidence
+    order = np.argsort(ids)
+    return replace(evidence, test=tuple(p.take(order) for p in evidence.test))
+
+
+def _alike(evidence: Sequence[Evidence]) -> list[Sequence[Evidence]]:
+    """Return the strategies together where all have the same examples, else one by one."""
+    first = evidence[0].test[0].example_id
+    if all(np.array_equal(first, e.test[0].example_id) for e in evidence):
+        return [evidence]
+    return [[e] for e in evidence]
+
+
+def _shared(evidence: Sequence[Evidence]) -> list[Evidence]:
+    """Return two strategies restricted to the examples that both have."""
+    first, second = (e.test[0].example_id for e in evidence)
+    if np.array_equal(first, second):
+        return list(evidence)
+    _, *rows = np.intersect1d(first, second, assume_unique=True, return_indices=True)
+    if len(rows[0]) == 0:
+        names = " and ".join(e.strategy for e in evidence)
+        raise BadInputError(f"{names} share no example id; they need some to be compared on")
+    return [
+        replace(e, test=tuple(p.take(r) for p in e.test))
+        for e, r in zip(evidence, rows, strict=True)
+    ]
+
+
+def _compared(
+    known: Mapping[str, Evidence], reference: str | None, pairs: Sequence[tuple[str, str]]
+) -> list[tuple[str, str]]:
+    """Return the (strategy, reference) comparisons, each once."""
+    missing = [s for s in ([reference] if reference else []) + [*sum(pairs, ())] if s not in known]
+    if missing:
+        raise BadInputError(
+            f"no strategy {missing[0]!r} to compare; there are: {', '.join(known)}"
+        )
+    against = [(s, reference) for s in known if s != reference] if reference else []
+    return list(dict.fromkeys([*against, *pairs]))
+
+
+def _sides(
+    studies: Sequence[_Study], pair: Sequence[Evidence]
+) -> tuple[dict[Key, Side], dict[Key, Side]]:
+    """Return both sides of a comparison, measured anew if they were not on the same examples."""
+    names = [e.strategy for e in pair]
+    study = next((s for s in studies if all(name in s.sides for name in names)), None)
+    if study is None:
+        study = _Study(_shared(pair), studies[0].sample.settings, studies[0].modules)
+    first, second = (study.sides[name] for name in names)
+    return first, second
+
+
+def _drawn(modules: Mapping[str, ModuleType], hook: str, *arguments: object) -> Iterator[Any]:
+    """Yield what the audits that have this hook draw besides their estimates."""
+    for module in modules.values():
+        if hasattr(module, hook):
+            yield from getattr(module, hook)(*arguments)

@@ -1,0 +1,59 @@
+"""A run's results: computed once, and again whenever its cells or our code changed."""
+
+import hashlib
+from dataclasses import replace
+from pathlib import Path
+
+import tunefair
+
+from ..facts import RunFacts
+from ..schema import Results
+from ..storage import files, records, run_folder
+from . import measure
+
+RESULTS = "results.json"
+
+
+def measured(run: Path) -> tuple[Results, RunFacts]:
+    """Return a run's results, computed anew only if its cells or our code changed."""
+    facts = run_folder.read_facts(run)
+    key = key_of(facts)
+    if (known := _known(run, key)) is not None:
+        return known, facts
+    evidence = run_folder.evidence(run, facts)
+    if not evidence or facts.settings is None:
+        return Results(measurements=()), facts
+    labels = {e.strategy for e in evidence}
+    declared = (facts.performance_metric, facts.gap_metric)
+    results = measure.measure(
+        evidence,
+        replace(facts.settings, claims=declared),
+        audits=facts.audits,
+        reference=facts.reference if facts.reference in labels else None,
+        pairs=[pair for pair in facts.pairs if labels.issuperset(pair)],
+    )
+    _write(run, results, key)
+    return results, facts
+
+
+def _known(run: Path, key: str) -> Results | None:
+    """Return the results that were computed from exactly this, if there are any."""
+    stamp = run / "results.key"
+    if stamp.is_file() and stamp.read_text().strip() == key and (run / RESULTS).is_file():
+        return records.read_results(run / RESULTS)
+    return None
+
+
+def _write(run: Path, computed: Results, key: str) -> None:
+    """Write results whole, and the flat list of measurements that outside checks read."""
+    files.write(run / RESULTS, records.results_json(computed))
+    rows = [m._asdict() for m in computed.measurements]
+    files.write(run / "measurements.json", files.to_json(rows))
+    files.write(run / "results.key", key + "\n")
+
+
+def key_of(facts: RunFacts) -> str:
+    """Return a hash of all that results depend on: the facts and the code that computes."""
+    code = sorted(Path(tunefair.__file__).parent.rglob("*.py"))
+    parts = [run_folder.facts_json(facts), *(path.read_bytes() for path in code)]
+    return hashlib.sha256(b"\0".join(hashlib.sha256(p).digest() for p in parts)).hexdigest()

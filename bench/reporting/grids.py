@@ -1,0 +1,57 @@
+"""Tables as the templates take them: text that is ready to be set, in order."""
+
+import math
+from collections.abc import Iterable
+from typing import NamedTuple
+
+from ..schema import Measurement
+from .wording import NOTHING, aligned, decimals, fixed, interval
+
+
+class Text(NamedTuple):
+    """One cell of a table."""
+
+    text: str
+    under: str = ""
+    """Smaller, beneath: an interval."""
+    number: bool = False
+    name: bool = False
+    tone: str = ""
+    """"better", "worse" or ""."""
+    hint: str = ""
+
+
+class Grid(NamedTuple):
+    """A plain table."""
+
+    columns: tuple[str, ...]
+    rows: tuple[tuple[Text, ...], ...]
+    notes: tuple[str, ...] = ()
+    caption: str = ""
+
+
+def number(m: Measurement | None) -> Text:
+    """Return a measurement's cell: value over interval, or a dash that says why."""
+    if m is None:
+        return Text(NOTHING, number=True, hint="not measured")
+    if not math.isfinite(m.value):
+        word = "saturated" if m.undefined.startswith("saturated") else "undefined"
+        return Text(word, number=True, hint=m.undefined or "no reason given")
+    places = decimals(m.low, m.high)
+    text = aligned(fixed(m.value, places), places)
+    return Text(text, interval(m.low, m.high), number=True)
+
+
+def undefined_notes(rows: Iterable[tuple[str, Measurement | None]]) -> tuple[str, ...]:
+    """Return a note for every reason why a number is missing: "reason: where, where"."""
+    where: dict[str, list[str]] = {}
+    for name, m in rows:
+        if m is not None and not math.isfinite(m.value):
+            where.setdefault(m.undefined or "no reason given", []).append(name)
+    return tuple(f"Undefined, {reason}: {_some(names)}." for reason, names in where.items())
+
+
+def _some(names: list[str], limit: int = 6) -> str:
+    unique = list(dict.fromkeys(names))
+    rest = len(unique) - limit
+    return ", ".join(unique[:limit]) + (f" and {rest} more" if rest > 0 else "")

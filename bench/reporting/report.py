@@ -1,0 +1,70 @@
+"""Results and facts to a page, a summary and a terminal table; no number is computed here."""
+
+import dataclasses
+import json
+import math
+from collections.abc import Mapping
+from typing import Any
+
+from rich.console import RenderableType
+
+from ..facts import RunFacts
+from ..schema import Results
+from ..statistics import coverage
+from . import pull_request
+from . import terminal as console
+from .sheet import sheet
+
+
+def render(results: Results, facts: RunFacts, baseline: Results | None = None) -> str:
+    """Return the report as one self-contained HTML page; `baseline` is shown beside it."""
+    from .page import page  # charts are slow to load, and only a page needs them
+
+    old = None if baseline is None else sheet(baseline, facts)
+    return page(sheet(results, facts), old)
+
+
+def markdown(results: Results, facts: RunFacts, baseline: Results | None = None) -> str:
+    """Return a summary that fits a pull request, in GitHub's Markdown."""
+    return pull_request.summary(
+        sheet(results, facts), None if baseline is None else sheet(baseline, facts)
+    )
+
+
+def terminal(results: Results, facts: RunFacts) -> RenderableType:
+    """Return the comparison for a rich console, in the page's words."""
+    return console.terminal(sheet(results, facts))
+
+
+def numbers(results: Results, facts: RunFacts) -> str:
+    """Return all numbers as JSON text: what `report.json` holds; NaN becomes null."""
+    said = {"facts": facts, "results": results, "coverage": _covered(results)}
+    return json.dumps(
+        _plain(said),
+        ensure_ascii=False,
+        separators=(",", ":"),
+        allow_nan=False,
+    )
+
+
+def _covered(results: Results) -> dict[str, Any]:
+    """Return metric -> how often its 95 % intervals covered in simulations, in %."""
+    return {
+        metric: {"whole": coverage.of_whole(metric), "smallest_group": coverage.of_group(metric)}
+        for metric in results.definitions
+    }
+
+
+def _plain(value: Any) -> Any:
+    """Turn records into what JSON has: named tuples and dataclasses become objects."""
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        value = {f.name: getattr(value, f.name) for f in dataclasses.fields(value)}
+    elif hasattr(value, "_asdict"):
+        value = value._asdict()
+    if isinstance(value, Mapping):
+        return {str(key): _plain(item) for key, item in value.items()}
+    if isinstance(value, frozenset):
+        return sorted(value)
+    return [_plain(item) for item in value] if isinstance(value, tuple) else value

@@ -1,0 +1,241 @@
+"""Bootstrap and permutation draws of the test examples, the same for every strategy.
+
+Every number of an audit is a function of sums over rows. A `Table` says which sum each row adds
+to; `Sample.bootstrap` returns a statistic of the table for the examples as they are and for every
+draw of them, `Sample.permuted` for draws without disparity. Memory is bounded whatever n: at most
+`ROWS` units are drawn (see bench/statistics/units.py), a chunk of draws at a time.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import cached_property
+from typing import NamedTuple
+
+import numpy as np
+
+from ..schema import Array, AuditSettings, BadInputError, Evidence, Predictions
+from .grouping import Grouping, everyone, groupings
+from .units import CHUNK, ROWS, Units, patterns, row_units
+
+BINARY = 2
+"""Number of classes of a binary task; classes[1] is the positive one."""
+Statistic = Callable[[Array], Array]
+"""(n_groups, n_cells, n_values, draws) sums -> (..., draws) numbers."""
+
+
+class Table(NamedTuple):
+    """Which (group, cell) each row falls into, and what it adds there."""
+
+    group: Array  # (n,) int64
+    cell: Array  # (n,) int64
+    shape: tuple[int, int]
+    """Number of groups and of cells."""
+    values: Array | None = None  # (n, n_values); None: rows are counted
+    counted: bool = False
+    """Group and cell follow from groups, label and predictions alone: draw their counts."""
+
+    def of_rows(self, rows: Array) -> "Table":
+        """Return the table of some rows."""
+        values = None if self.values is None else self.values[rows]
+        return self._replace(group=self.group[rows], cell=self.cell[rows], values=values)
+
+    @property
+    def flat(self) -> Array:
+        """Index of each row's (group, cell)."""
+        return np.asarray(self.group * self.shape[1] + self.cell)
+
+    @property
+    def columns(self) -> Array:
+        """What each row adds to the sums of its cell (n_values, n)."""
+        return np.ones((1, len(self.cell))) if self.values is None else self.values.T
+
+    @property
+    def observed(self) -> Array:
+        """The sums of the sample as it is (n_groups, n_cells, n_values, 1)."""
+        size = self.shape[0] * self.shape[1]
+        sums = [np.bincount(self.flat, column, size) for column in self.columns]
+        return np.stack(sums, axis=-1).reshape(*self.shape, -1, 1)
+
+
+class Sample:
+    """The test examples that strategies share, and the draws from them.
+
+    Parameters
+    ----------
+    evidence
+        One or more strategies on the same examples in the same order.
+    settings
+        Replicates, seed, group sizes and intersections.
+
+    Raises
+    ------
+    BadInputError
+        The strategies disagree on a label or a group, or there is no example.
+    """
+
+    def __init__(self, evidence: Sequence[Evidence], settings: AuditSettings) -> None:
+        """Check that the examples are the same, and find groups and patterns."""
+        first = evidence[0].test[0]
+        self.n = len(first.label)
+        self.label, self.classes, self.settings = first.label, first.classes, settings
+        if self.n == 0:
+            raise BadInputError(f"{evidence[0].strategy}: there is no test example to audit")
+        _check_same_examples(evidence)
+        self.everyone = everyone(self.n)
+        self.groupings, self.left_out = groupings(first.groups, settings)
+        columns = [g.code for g in self.groupings] + [self.label]
+        self._patterns = patterns(columns + [p.prediction for e in evidence for p in e.test])
+        self._shuffled: dict[str, Array] = {}
+
+    @cached_property
+    def _rows(self) -> Units:
+        """Rows or blocks of them, drawn when first asked for."""
+        rng = np.random.default_rng(self.settings.seed)
+        return row_units(self.n, self.settings.replicates, rng)
+
+    @cached_property
+    def _counts(self) -> Units:
+        """How often each pattern appears where patterns are few, drawn when first asked for."""
+        if self._patterns is None:
+            return self._rows
+        rng = np.random.default_rng([self.settings.seed, 4])
+        return self._patterns.draw(self.settings.replicates, rng)
+
+    @property
+    def binary(self) -> bool:
+        """Whether the task has two classes, of which classes[1] is the positive one."""
+        return len(self.classes) == BINARY
+
+    def bootstrap(self, table: Table, statistic: Statistic) -> Array:
+        """Return a statistic (..., 1 + replicates): of the sample as it is, then of each draw.
+
+        A multinomial draw of counts is exactly the bootstrap of the rows. Blocks of random rows
+        give the same variance of every sum, with `BLOCKS` - 1 degrees of freedom.
+        """
+        units, observed = self._counts if table.counted else self._rows, table
+        if table.counted and self._patterns is not None:
+            table = table.of_rows(self._patterns.first)
+            observed = table._replace(values=self._patterns.size[:, None])
+        sums = units.sums(table.flat, table.shape[0] * table.shape[1], table.columns)
+        drawn = [
+            statistic((sums @ chunk).reshape(*table.shape, -1, chunk.shape[1]))
+            for chunk in units.chunks(sums.shape[0])
+        ]
+        return np.concatenate([statistic(observed.observed), *drawn], axis=-1, dtype=np.float64)
+
+    def linearised(self, smooth: Iterable[tuple[float, Array]]) -> Array:
+        """Return (m, 1 + replicates) draws of m smooth statistics: (value, influence (n,)) each.
+
+        The infinitesimal jackknife (Efron 1982): value + sum of draw count times influence, where
+        the influences of one statistic sum to zero. For an AUC this is the method of DeLong et
+        al. (1988).
+        """
+        units = self._rows
+        value, influence = [], []
+        for number, moves in smooth:
+            value.append(number)
+            influence.append(np.bincount(units.of_row, moves, units.number))
+        matrix = np.array(influence, dtype=np.float32)
+        moved = np.concatenate([matrix @ chunk for chunk in units.chunks(len(matrix))], axis=1)
+        values = np.array(value)[:, None]
+        return np.concatenate([values, values + moved], axis=1)
+
+    def permuted(self, table: Table, grouping: Grouping, statistic: Statistic) -> Array:
+        """Return a statistic (..., replicates) with groups permuted within label: no disparity.
+
+        One permutation serves all seeds and strategies, so a mean over seeds keeps its noise.
+        Above `ROWS` rows the sums are drawn from the normal limit of the permutation distribution
+        (Hoeffding 1951, combinatorial central limit theorem) with its exact mean and covariance.
+        """
+        table = table._replace(group=grouping.code)
+        if self.n > ROWS:
+            return statistic(self._normal_limit(table))
+        codes = self._shuffles(grouping)
+        step = max(1, CHUNK // max(self.n, table.shape[0] * table.shape[1]))
+        return np.concatenate(
+            [
+                statistic(_tally(table, codes[start : start + step]))
+                for start in range(0, len(codes), step)
+            ],
+            axis=-1,
+        )
+
+    def _shuffles(self, grouping: Grouping) -> Array:
+        """Return (replicates, n) group codes, permuted within label; kept for the next caller."""
+        if grouping.attribute not in self._shuffled:
+            rng = np.random.default_rng([self.settings.seed, 1])
+            kind = np.uint8 if grouping.size <= np.iinfo(np.uint8).max else np.uint16
+            codes = np.tile(grouping.code.astype(kind), (self.settings.replicates, 1))
+            for rows in _rows_by_label(self.label):
+                codes[:, rows] = rng.permuted(codes[:, rows], axis=1)
+            self._shuffled[grouping.attribute] = codes
+        return self._shuffled[grouping.attribute]
+
+    def _normal_limit(self, table: Table) -> Array:
+        rng = np.random.default_rng([self.settings.seed, 1])
+        values = table.columns.T
+        total = np.zeros(
+            (table.shape[0], table.shape[1] * values.shape[1], self.settings.replicates)
+        )
+        for rows in _rows_by_label(self.label):
+            mean, root = _moments(table.cell[rows], table.shape[1], values[rows])
+            size = np.bincount(table.group[rows], minlength=table.shape[0])[:, None, None]
+            noise = rng.standard_normal((table.shape[0], len(mean), total.shape[2]))
+            noise = np.sqrt(size) * np.einsum("ij,gjb->gib", root, noise)
+            total += size * mean[:, None] + noise - size / len(rows) * noise.sum(axis=0)
+        return total.reshape(*table.shape, values.shape[1], -1)
+
+
+def _check_same_examples(evidence: Sequence[Evidence]) -> None:
+    first = evidence[0].test[0]
+    for other in evidence:
+        for predictions in other.test:
+            if what := _differs(first, predictions):
+                raise BadInputError(
+                    f"{other.strategy} and {evidence[0].strategy}: {what}; compare predictions "
+                    "of one test set"
+                )
+
+
+def _differs(first: Predictions, other: Predictions) -> str:
+    """Say in what two tables are not of the same examples; "" where they are."""
+    if not np.array_equal(first.example_id, other.example_id):
+        return "the test examples are not the same"
+    if first.classes != other.classes or not np.array_equal(first.label, other.label):
+        return "labels differ on the same examples"
+    for name, column in first.groups.items():
+        if name not in other.groups or not np.array_equal(column, other.groups[name]):
+            return f"attribute {name!r} differs on the same examples"
+    return ""
+
+
+def _rows_by_label(label: Array) -> Iterator[Array]:
+    for value in np.unique(label):
+        yield np.flatnonzero(label == value)
+
+
+def _tally(table: Table, codes: Array) -> Array:
+    """Return (n_groups, n_cells, n_values, draws) sums under permuted group codes (draws, n)."""
+    n_flat = table.shape[0] * table.shape[1]
+    index = np.multiply(codes, table.shape[1], dtype=np.int64)
+    index += table.cell
+    index += n_flat * np.arange(len(codes))[:, None]
+    weights = [None] if table.values is None else [np.tile(c, len(codes)) for c in table.columns]
+    sums = [np.bincount(index.ravel(), column, n_flat * len(codes)) for column in weights]
+    tally = np.array(sums, dtype=np.float64).reshape(len(sums), len(codes), *table.shape)
+    return np.moveaxis(tally, (0, 1), (2, 3))
+
+
+def _moments(cell: Array, n_cells: int, values: Array) -> tuple[Array, Array]:
+    """Return the mean of one row's addition to every sum, and a root of its covariance."""
+    n_values = values.shape[1]
+    mean = np.column_stack(
+        [np.bincount(cell, weights=column, minlength=n_cells) for column in values.T]
+    ).ravel() / len(cell)
+    covariance = -np.outer(mean, mean)
+    for i in range(n_values):
+        for j in range(n_values):
+            product = np.bincount(cell, weights=values[:, i] * values[:, j], minlength=n_cells)
+            at = np.arange(n_cells) * n_values
+            covariance[at + i, at + j] += product / len(cell)
+    eigenvalue, vector = np.linalg.eigh(covariance)
+    return mean, vector * np.sqrt(np.maximum(eigenvalue, 0))

@@ -1,0 +1,1 @@
+"""Files that outlive a process: sealed folders, records, run folders, baselines."""

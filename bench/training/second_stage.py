@@ -1,0 +1,90 @@
+"""What a cell takes over from the one it starts from: answers to revise, and what was spent."""
+
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from ..planning import compose
+from ..planning.plan import Cell
+from ..schema import BadInputError, CurvePoint, Outcome, Predictions
+from ..suite import Budget
+
+_SUMS = ("flops", "tokens", "padded_tokens", "examples", "steps", "seconds", "revision_seconds")
+
+
+def revised(cell: Cell, trained: Outcome) -> Outcome:
+    """Return what a training left behind as the cell's strategy revises it.
+
+    The time this takes is charged; hidden vectors are dropped if nobody reads them.
+    """
+    strategy = cell.strategy()
+    begun = time.perf_counter()
+
+    def seen(table: Predictions) -> Predictions:
+        groups = {a: column for a, column in table.groups.items() if a == cell.attribute}
+        hidden = None if table.hidden is None else table.hidden.astype(np.float32)
+        return replace(table, groups=groups, hidden=hidden)
+
+    def revise(table: Predictions) -> Predictions:
+        answered = strategy.revise(seen(trained.validation), seen(table))
+        hidden = answered.hidden if cell.hidden else None
+        return replace(answered, groups=table.groups, hidden=hidden)
+
+    validation = revise(trained.validation)
+    test = {view: revise(table) for view, table in trained.test.items()}
+    ledger = trained.ledger
+    if "revise" in compose.claims(strategy):
+        spent = time.perf_counter() - begun
+        seconds = {name: getattr(ledger, name) + spent for name in ("seconds", "revision_seconds")}
+        ledger = replace(ledger, **seconds)
+    train = trained.train if cell.answers_training else None
+    return replace(trained, validation=validation, test=test, ledger=ledger, train=train)
+
+
+def budget_left(cell: Cell, first: Outcome | None) -> Budget:
+    """Return what a cell's own training may spend.
+
+    Raises
+    ------
+    BadInputError
+        Its first stage overshot the whole budget.
+    """
+    if first is None:
+        return cell.budget
+    left = cell.budget.amount - getattr(first.ledger, cell.budget.currency)
+    if left <= 0:
+        raise BadInputError(
+            f"budget: {cell.budget.amount:g} {cell.budget.currency} are spent when the first "
+            f"stage of {cell.use} is made"
+        )
+    return cell.budget.model_copy(update={"amount": left})
+
+
+def charged(cell: Cell, first: Outcome, second: Outcome) -> Outcome:
+    """Return the second stage's outcome with what both stages spent, and their curves in a row."""
+    one, two = first.ledger, second.ledger
+    sums = {name: getattr(one, name) + getattr(two, name) for name in _SUMS}
+    spent = getattr(one, cell.budget.currency) / cell.budget.amount
+    known = one.energy_joules is not None and two.energy_joules is not None
+    ledger = replace(
+        two,
+        **sums,
+        peak_memory_bytes=max(one.peak_memory_bytes, two.peak_memory_bytes),
+        kept_fraction=spent + two.kept_fraction * (1 - spent),
+        energy_joules=(one.energy_joules or 0) + (two.energy_joules or 0) if known else None,
+    )
+    return replace(second, ledger=ledger, curve=tuple(_in_a_row(cell, first, second.curve)))
+
+
+def _in_a_row(cell: Cell, first: Outcome, then: Sequence[CurvePoint]) -> Iterator[CurvePoint]:
+    """Yield the points of both curves, as steps and fractions of the whole budget."""
+    whole = cell.budget.amount
+    spent = getattr(first.ledger, cell.budget.currency) / whole
+    share = cell.first.budget.amount / whole if cell.first else 0.0
+    for point in first.curve:
+        yield point._replace(fraction=point.fraction * share)
+    for point in then:
+        fraction = spent + point.fraction * (1 - spent)
+        yield point._replace(step=point.step + first.ledger.steps, fraction=fraction)
