@@ -33,7 +33,8 @@ def load(package: str, name: str, folders: Iterable[Path] = ()) -> ModuleType:
     known = names(package)
     if name not in known:
         known += [p.stem for folder in folders for p in sorted(folder.glob("[!_]*.py"))]
-        raise BadInputError(f"no {package} named {name!r}; there are: {', '.join(known)}")
+        kind = package.removeprefix("tunefair.")
+        raise BadInputError(f"no {kind} named {name!r}; there are: {', '.join(known)}")
     return import_module(f"{package}.{name}")
 
 

@@ -124,8 +124,8 @@ def test_a_second_run_in_one_folder_is_refused(run, tmp_path):
 def test_report_needs_no_torch(run):
     _, runs, _ = run
     code = (
-        "import sys; from bench import cli; sys.argv[1:] = ['report', sys.argv[1]]\n"
-        "try: cli.main()\n"
+        "import sys; from tunefair.cli import app; sys.argv[1:] = ['report', sys.argv[1]]\n"
+        "try: app.main()\n"
         "finally: print('HEAVY', sorted({'torch', 'transformers', 'peft'} & set(sys.modules)))"
     )
     done = subprocess.run(
@@ -136,8 +136,8 @@ def test_report_needs_no_torch(run):
 
 def test_help_loads_nothing_heavy():
     code = (
-        "import sys; from bench import cli; sys.argv[1:] = ['--help']\n"
-        "try: cli.main()\n"
+        "import sys; from tunefair.cli import app; sys.argv[1:] = ['--help']\n"
+        "try: app.main()\n"
         "except SystemExit: pass\n"
         "heavy = {'torch', 'transformers', 'pandas', 'sklearn', 'scipy', 'pyarrow', 'altair'}\n"
         "print('HEAVY', sorted(heavy & set(sys.modules)))"

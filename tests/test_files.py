@@ -102,7 +102,7 @@ def test_json_has_null_where_a_number_is_not_finite():
 
 
 HOLD = (
-    "import sys; from bench import files; from pathlib import Path\n"
+    "import sys; from tunefair.storage import files; from pathlib import Path\n"
     "with files.locked(Path(sys.argv[1])): print('held', flush=True); sys.stdin.read()"
 )
 

@@ -125,7 +125,7 @@ def test_hostile_suites(name, tmp_path):
         (("max_tokens = 32", f"max_tokens = {10**12}"), "max_tokens"),
         (("[strategies.own]", '[strategies."../mine/own"]'), "no strategies named"),
         (("[strategies.own]", '[strategies."/etc/passwd"]'), "no strategies named"),
-        (('source = "files"', 'source = "../files"'), "no tunefair.tasks named"),
+        (('source = "files"', 'source = "../files"'), "no tasks named"),
         (('path = "planted.csv"', 'path = "/dev/zero"'), "not a file"),
     ],
 )
@@ -173,8 +173,8 @@ def test_secrets_of_the_environment_stay_there(tmp_path, monkeypatch):
 LIMITED = """
 import resource, sys
 resource.setrlimit(resource.RLIMIT_AS, (int(sys.argv.pop(1)),) * 2)
-from bench import cli
-cli.main()
+from tunefair.cli import app
+app.main()
 """
 
 

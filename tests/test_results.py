@@ -5,13 +5,13 @@ import subprocess
 import sys
 
 CODE = """
-from bench import results
+from tunefair.measuring import of_run
 from tunefair.facts import RunFacts, StrategyFacts
 choices = frozenset({"adapt", "objective", "revise", "sampling_weights"})
 strategy = StrategyFacts(
     label="a", use="a", choices=choices, needs_groups_in=frozenset({"train", "inference"})
 )
-print(results.key_of(RunFacts(suite="s", strategies=(strategy,))))
+print(of_run.key_of(RunFacts(suite="s", strategies=(strategy,))))
 """
 
 
