@@ -229,10 +229,9 @@ class Metric:
     version: int = 1
 
 
-class Measurement(NamedTuple):
-    """One number of an audit, with how sure it is. The field order is the interface."""
+class Place(NamedTuple):
+    """What a number is of, whatever the strategy: the key that measurements are looked up by."""
 
-    audit: str
     metric: str
     attribute: str = ""
     """"" for the whole test set; "x × y" for an intersection."""
@@ -241,6 +240,20 @@ class Measurement(NamedTuple):
     view: str = "original"
     posthoc: str = ""
     """"" or "temperature"."""
+
+
+class Measurement(NamedTuple):
+    """One number of an audit, with how sure it is. The field order is the interface.
+
+    A row of a file is flat, so the fields of `Place` stand here again.
+    """
+
+    audit: str
+    metric: str
+    attribute: str = ""
+    group: str = ""
+    view: str = "original"
+    posthoc: str = ""
     value: float = float("nan")
     """The plug-in estimate: what other tools compute."""
     corrected: float | None = None
@@ -254,6 +267,11 @@ class Measurement(NamedTuple):
     strategy: str = ""
     seed: int | None = None
     """None for the mean over seeds."""
+
+    @property
+    def place(self) -> Place:
+        """What the number is of."""
+        return Place(self.metric, self.attribute, self.group, self.view, self.posthoc)
 
 
 class Contrast(NamedTuple):
@@ -279,6 +297,11 @@ class Contrast(NamedTuple):
     n: int
     seeds: int
     undefined: str = ""
+
+    @property
+    def place(self) -> Place:
+        """What the two numbers are of."""
+        return Place(self.metric, self.attribute, self.group, self.view, self.posthoc)
 
 
 class LeftOut(NamedTuple):

@@ -23,11 +23,11 @@ from tunefair.gating.gate import gate
 from tunefair.gating.judging import Check, judge, judge_limits
 from tunefair.gating.losses import loss, more_examples, more_seeds
 from tunefair.gating.paired import Pair, Study
-from tunefair.gating.rules import DEFAULTS, Place
+from tunefair.gating.rules import DEFAULTS
 from tunefair.gating.snapshot import Snapshot, of_evidence
 from tunefair.gating.verdicts import Judgement, Verdict, gravest
 from tunefair.plugins import load
-from tunefair.schema import AuditSettings, BadInputError, Metric
+from tunefair.schema import AuditSettings, BadInputError, Metric, Place
 from tunefair.statistics.estimates import Estimate
 from tunefair.statistics.sample import Sample
 from tunefair.suite import GateRule
@@ -227,7 +227,7 @@ class TestEstimates:
         study = Study(Pair(run=run, baseline=baseline), DEFAULTS)
         plain = Sample([*run.evidence, *baseline.evidence], SETTINGS)
         measured = {
-            Place(*e.key): e
+            e.place: e
             for audit in ("group_fairness", "calibration", "accuracy")
             for e in load("tunefair.audits", audit).estimates(run.evidence[0], plain)
         }

@@ -4,14 +4,13 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from ..schema import BadInputError, LeftOut
+from ..schema import BadInputError, LeftOut, Place
 from ..suite import GateRule
 from . import rules, snapshot
 from .baseline import NotComparableError, read
 from .comparable import difference_of_tests
 from .judging import Check, judge
 from .paired import Pair, Study
-from .rules import Place
 from .snapshot import Snapshot
 from .verdicts import RAN, Judgement, Verdict
 

@@ -10,13 +10,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..measuring.contrasts import holm
-from ..schema import Metric
+from ..schema import Metric, Place
 from ..statistics.estimates import CENTRED, Estimate
 from ..statistics.intervals import LEVEL, interval
 from ..suite import GateRule
 from .detection import smallest
 from .losses import HIDDEN, Loss, loss, more_examples, more_seeds
-from .rules import Place
 from .verdicts import GRAVITY, Outcome, Verdict
 
 

@@ -7,14 +7,13 @@ from itertools import chain
 import numpy as np
 
 from ..plugins import load
-from ..schema import Array, Evidence, Predictions
+from ..schema import Array, Evidence, Place, Predictions
 from ..statistics.estimates import Estimate, nothing
 from ..statistics.grouping import Grouping
 from ..statistics.sample import Sample, Statistic, Table
 from ..suite import GateRule
 from . import rules
 from .judging import Check
-from .rules import Place
 from .snapshot import Snapshot, in_order
 
 Numbers = Mapping[Place, Estimate]
@@ -133,7 +132,7 @@ def numbers(evidence: Evidence, sample: Sample, chosen: Sequence[GateRule]) -> N
             sample.settings = replace(settings, only=tuple(wanted))
             for estimate in module.estimates(evidence, sample) if wanted else ():
                 if estimate.metric in wanted:
-                    found.setdefault(Place(*estimate.key), estimate)
+                    found.setdefault(estimate.place, estimate)
     sample.settings = settings
     return found
 

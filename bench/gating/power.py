@@ -13,14 +13,13 @@ from rich.table import Table
 from rich.text import Text
 from scipy.special import chdtri
 
-from ..schema import Array, BadInputError
+from ..schema import Array, BadInputError, Place
 from ..suite import GateRule
 from . import baseline, rules
 from .detection import WANTED, chance, smallest
 from .gate import ENOUGH, rules_for
 from .outlook import Outlook, outlook
 from .paired import Pair, Study
-from .rules import Place
 from .snapshot import Snapshot, of_run
 
 SHOWN = (0.5, 0.8, 0.95)
@@ -126,7 +125,7 @@ def _power(rule: GateRule, strategy: str, future: Outlook, family: int) -> Power
     least = fine[np.searchsorted(np.interp(fine, losses, chances), SHOWN)].tolist()
     return Power(
         strategy=strategy,
-        place=Place(*estimate.key),
+        place=estimate.place,
         max_loss=tolerance,
         detectable_loss=least[SHOWN.index(WANTED)],
         curve=tuple(zip(losses.tolist(), chances.tolist(), strict=True)),

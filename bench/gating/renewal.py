@@ -12,13 +12,12 @@ from typing import NamedTuple
 import numpy as np
 
 from ..measuring.of_run import measured
-from ..schema import BadInputError, Metric
+from ..schema import BadInputError, Metric, Place
 from ..suite import GateRule
 from . import baseline, rules, snapshot
 from .baseline import Baseline, Renewal
 from .gate import gate, rules_for
 from .paired import Pair, Study
-from .rules import Place
 from .snapshot import Snapshot
 from .summary import name
 

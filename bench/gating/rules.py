@@ -3,12 +3,11 @@
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
 from pathlib import Path
-from typing import NamedTuple
 
 from pydantic import Field
 
 from .. import plugins
-from ..schema import BadInputError, Metric
+from ..schema import BadInputError, Metric, Place
 from ..suite import GateRule, Record, Suite, parse
 
 ANY = "*"
@@ -23,16 +22,6 @@ DEFAULTS = (
     GateRule(metric="false_positive_rate", attribute=ANY, group=ANY, max_loss=0.10),
 )
 """What is judged where nobody wrote a rule."""
-
-
-class Place(NamedTuple):
-    """Where a number is measured: the key of an estimate, whatever the strategy."""
-
-    metric: str
-    attribute: str
-    group: str
-    view: str = "original"
-    posthoc: str = ""
 
 
 class RuleFile(Record):

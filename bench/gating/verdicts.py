@@ -4,8 +4,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
+from ..schema import Place
 from ..suite import GateRule
-from .rules import Place
 
 Outcome = Literal["pass", "inconclusive", "not comparable", "fail"]
 GRAVITY: Mapping[Outcome, int] = {"pass": 0, "inconclusive": 1, "not comparable": 2, "fail": 3}
@@ -53,7 +53,7 @@ class Verdict(NamedTuple):
 
     @property
     def place(self) -> Place:
-        """Where the number is measured."""
+        """What the number is of."""
         return Place(self.metric, self.attribute, self.group, self.view, self.posthoc)
 
 

@@ -12,7 +12,7 @@ from typing import Literal, NamedTuple
 
 import numpy as np
 
-from ..schema import Array, Contrast, Metric
+from ..schema import Array, Contrast, Metric, Place
 from ..statistics.estimates import CENTRED, Estimate, Family
 from ..statistics.intervals import LEVEL
 from ..statistics.spread import MANY, Spread, seeds_part, spread
@@ -31,7 +31,6 @@ SURE = 0.65
 that (Browne 1995, Statistics in Medicine 14): at 0.5 the power would be 65 to 73 %."""
 GAP_FACTOR = 1.5
 """Gaps need about this much more than the linear formula says (docs/uncertainty.md)."""
-Key = tuple[str, str, str, str, str]
 Verdict = Literal["better", "worse", "no evidence of a difference", "undefined"]
 
 
@@ -134,28 +133,31 @@ def difference(first: Side, second: Side, metric: Metric, *, matched: bool) -> P
 
 
 def differences(
-    first: Mapping[Key, Side],
-    second: Mapping[Key, Side],
+    first: Mapping[Place, Side],
+    second: Mapping[Place, Side],
     metrics: Mapping[str, Metric],
     *,
     matched: bool = True,
-) -> dict[Key, PairedDifference]:
+) -> dict[Place, PairedDifference]:
     """Return the difference of every comparable metric that both sides have.
 
     Seeds are paired where `matched` and both sides have the same. Metrics without a better
     direction, and those that do not depend on test examples, are not compared.
     """
     return {
-        key: difference(
-            one, second[key], metrics[key[0]], matched=matched and one.seeds == second[key].seeds
+        place: difference(
+            one,
+            second[place],
+            metrics[place.metric],
+            matched=matched and one.seeds == second[place].seeds,
         )
-        for key, one in first.items()
-        if key in second and metrics[key[0]].better != "neither" and one.family != "point"
+        for place, one in first.items()
+        if place in second and metrics[place.metric].better != "neither" and one.family != "point"
     }
 
 
 def contrasts(
-    sides: Sequence[tuple[str, str, Mapping[Key, PairedDifference]]],
+    sides: Sequence[tuple[str, str, Mapping[Place, PairedDifference]]],
     declared: Sequence[str] = (),
 ) -> tuple[Contrast, ...]:
     """Return the contrasts of (strategy, reference, differences).
@@ -163,9 +165,9 @@ def contrasts(
     Holm's family is that of the metrics `HEADLINE` and `declared`.
     """
     made = [
-        (_contrast(strategy, reference, key, found), found)
+        (_contrast(strategy, reference, place, found), found)
         for strategy, reference, paired in sides
-        for key, found in paired.items()
+        for place, found in paired.items()
     ]
     claimed = {*HEADLINE, *declared}
     family = [i for i, (c, _) in enumerate(made) if c.metric in claimed and _in_family(c)]
@@ -196,16 +198,11 @@ def _in_family(contrast: Contrast) -> bool:
     return whole and original and contrast.p_value is not None
 
 
-def _contrast(strategy: str, reference: str, key: Key, found: PairedDifference) -> Contrast:
+def _contrast(strategy: str, reference: str, place: Place, found: PairedDifference) -> Contrast:
     known = not found.undefined
     quoted = known and found.family not in CENTRED
-    metric, attribute, group, view, posthoc = key
     return Contrast(
-        metric=metric,
-        attribute=attribute,
-        group=group,
-        view=view,
-        posthoc=posthoc,
+        **place._asdict(),
         strategy=strategy,
         reference=reference,
         difference=found.value,

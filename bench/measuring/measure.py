@@ -15,12 +15,13 @@ from ..schema import (
     LeftOut,
     Measurement,
     Metric,
+    Place,
     Results,
 )
 from ..statistics.estimates import Estimate
 from ..statistics.intervals import interval
 from ..statistics.sample import Sample
-from .contrasts import Key, PairedDifference, Side, contrasts, differences, side
+from .contrasts import PairedDifference, Side, contrasts, differences, side
 
 
 def measure(
@@ -87,10 +88,10 @@ def measure(
 
 def paired_differences(
     run: Evidence, baseline: Evidence, settings: AuditSettings, *, audits: Sequence[str]
-) -> dict[Key, PairedDifference]:
+) -> dict[Place, PairedDifference]:
     """Return run − baseline of every comparable metric, on the examples that both have.
 
-    The key is (metric, attribute, group, view, posthoc). Seeds of a run and of its baseline are
+    Seeds of a run and of its baseline are
     independent training runs: examples are paired, seeds are not.
 
     Raises
@@ -118,19 +119,19 @@ class _Study:
         self.evidence, self.modules = evidence, modules
         self.sample = Sample(evidence, settings)
         self.rows: list[Measurement] = []
-        self.sides: dict[str, dict[Key, Side]] = {}
+        self.sides: dict[str, dict[Place, Side]] = {}
         self.left_out: list[LeftOut] = list(self.sample.left_out)
         for e in evidence:
             self._audit(e, modules)
 
     def _audit(self, evidence: Evidence, modules: Mapping[str, ModuleType]) -> None:
         """Make the rows of one strategy; two audits that measure one number give one row."""
-        sides: dict[Key, Side] = {}
+        sides: dict[Place, Side] = {}
         for audit, module in modules.items():
             for estimate in module.estimates(evidence, self.sample):
-                if estimate.key in sides:
+                if estimate.place in sides:
                     continue
-                sides[estimate.key] = side(estimate, evidence.seeds)
+                sides[estimate.place] = side(estimate, evidence.seeds)
                 self.left_out += self._missing(estimate)
                 metric = module.METRICS[estimate.metric]
                 self.rows += [
@@ -162,11 +163,7 @@ def _row(estimate: Estimate, metric: Metric) -> Measurement:
     floor = None if estimate.floor is None or not known else estimate.floor.mean(axis=0)
     return Measurement(
         audit="",
-        metric=estimate.metric,
-        attribute=estimate.attribute,
-        group=estimate.group,
-        view=estimate.view,
-        posthoc=estimate.posthoc,
+        **estimate.place._asdict(),
         value=float(estimate.theta.mean()) if known else float("nan"),
         corrected=corrected,
         low=low,
@@ -225,7 +222,7 @@ def _compared(
 
 def _sides(
     studies: Sequence[_Study], pair: Sequence[Evidence]
-) -> tuple[dict[Key, Side], dict[Key, Side]]:
+) -> tuple[dict[Place, Side], dict[Place, Side]]:
     """Return both sides of a comparison, measured anew if they were not on the same examples."""
     names = [e.strategy for e in pair]
     study = next((s for s in studies if all(name in s.sides for name in names)), None)

@@ -4,10 +4,10 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from ..facts import RunFacts, StrategyFacts
-from ..schema import Contrast, Measurement, Results
+from ..schema import Contrast, Measurement, Place, Results
 
-Key = tuple[str, str, str, str, str, str]
-"""Strategy, metric, attribute, group, view, posthoc."""
+Key = tuple[str, Place]
+"""Strategy, and what the number is of."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,11 +30,11 @@ class Sheet:
 
     def mean(self, strategy: str, metric: str, *where: str) -> Measurement | None:
         """Return the mean over seeds; `where`: attribute, group, view, posthoc, or less."""
-        return self.means.get((strategy, metric, *_place(where)))
+        return self.means.get((strategy, Place(metric, *where)))
 
     def contrast(self, strategy: str, metric: str, *where: str) -> Contrast | None:
         """Return the contrast with the reference; `where` as in `mean`."""
-        return self.against.get((strategy, metric, *_place(where)))
+        return self.against.get((strategy, Place(metric, *where)))
 
     def measured(self) -> list[StrategyFacts]:
         """Return the strategies that any number is about, yardsticks included."""
@@ -50,17 +50,8 @@ class Sheet:
         return sorted(sizes, key=lambda group: (-sizes[group], group))
 
 
-def _place(where: tuple[str, ...]) -> tuple[str, str, str, str]:
-    filled = (*where, *("", "", "original", "")[len(where) :])
-    return filled[0], filled[1], filled[2], filled[3]
-
-
 def _unique(items: Iterable[str]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(items))
-
-
-def _key(row: Measurement | Contrast) -> Key:
-    return row.strategy, row.metric, row.attribute, row.group, row.view, row.posthoc
 
 
 def _seeds(results: Results, facts: RunFacts) -> dict[str, int]:
@@ -88,8 +79,8 @@ def sheet(results: Results, facts: RunFacts) -> Sheet:
         facts=facts,
         strategies=_strategies(results, facts),
         reference=reference,
-        means={_key(m): m for m in results.measurements if m.seed is None},
-        against={_key(c): c for c in results.contrasts if c.reference == reference},
+        means={(m.strategy, m.place): m for m in results.measurements if m.seed is None},
+        against={(c.strategy, c.place): c for c in results.contrasts if c.reference == reference},
         seeds=_seeds(results, facts),
         attributes=_unique(m.attribute for m in results.measurements if m.attribute),
     )

@@ -5,7 +5,7 @@ from typing import Literal
 
 import numpy as np
 
-from ..schema import Array
+from ..schema import Array, Place
 
 Family = Literal["mean", "rate", "error", "gap", "ratio", "worst", "point"]
 """What kind of statistic a metric is, hence which interval covers.
@@ -42,9 +42,9 @@ class Estimate:
     """(group, reason) of each group that a between-group number leaves out."""
 
     @property
-    def key(self) -> tuple[str, str, str, str, str]:
-        """What the number is of: the same key for every strategy."""
-        return self.metric, self.attribute, self.group, self.view, self.posthoc
+    def place(self) -> Place:
+        """What the number is of: the same for every strategy."""
+        return Place(self.metric, self.attribute, self.group, self.view, self.posthoc)
 
     @property
     def theta(self) -> Array:

@@ -17,8 +17,8 @@ from scipy.optimize import brentq
 
 from tests._population import Population
 from tunefair.audits import accuracy, calibration, group_fairness, trade_off
-from tunefair.measuring.contrasts import Key, contrasts, differences, side
-from tunefair.schema import AuditSettings, Contrast, Evidence
+from tunefair.measuring.contrasts import contrasts, differences, side
+from tunefair.schema import AuditSettings, Contrast, Evidence, Place
 from tunefair.statistics.estimates import Estimate
 from tunefair.statistics.gaps import between_groups
 from tunefair.statistics.group_rates import calibration_errors
@@ -141,18 +141,18 @@ class Unfloored(Sample):
         return statistic(table.observed)
 
 
-def estimated(evidence: Evidence, sample: Sample) -> dict[Key, Estimate]:
+def estimated(evidence: Evidence, sample: Sample) -> dict[Place, Estimate]:
     """Return the estimates that somebody will read, by key."""
     counted = (accuracy,) if sample.settings.only in WHOLE else (accuracy, group_fairness)
     audits = [audit for audit in counted if sample.settings.wants(*COUNTED)]
     audits += [trade_off] if sample.settings.wants("dto") else []
     audits += [calibration] if sample.settings.wants(*CALIBRATION, *FURTHER) else []
-    found = {e.key: e for audit in audits for e in audit.estimates(evidence, sample)}
+    found = {e.place: e for audit in audits for e in audit.estimates(evidence, sample)}
     if sample.settings.only == CALIBRATION:  # all of group_fairness would cost three times this
         said = [p.probability for p in evidence.test]
         errors = calibration_errors(sample, sample.groupings[0], said)
         gap = between_groups("calibration_difference", "gap", [errors], sample.groupings[0])
-        found[gap.key] = gap
+        found[gap.place] = gap
     return found
 
 

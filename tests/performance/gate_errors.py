@@ -23,10 +23,10 @@ from tunefair.gating.judging import Check, judge
 from tunefair.gating.losses import loss
 from tunefair.gating.paired import Pair, Study
 from tunefair.gating.power import claimed, of_number
-from tunefair.gating.rules import DEFAULTS, Place
+from tunefair.gating.rules import DEFAULTS
 from tunefair.gating.snapshot import Snapshot, of_evidence, rounded
 from tunefair.gating.verdicts import Verdict
-from tunefair.schema import AuditSettings
+from tunefair.schema import AuditSettings, Place
 from tunefair.statistics.estimates import Estimate
 
 REPLICATES = 500
