@@ -1,4 +1,4 @@
-"""What a run knows besides its numbers: the second half of what a report is made from."""
+"""What is known of a run besides its measurements; a report is made from both."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -9,7 +9,7 @@ from pydantic import PlainSerializer
 from .schema import AuditSettings, Currency, CurvePoint, Ledger, TaskCard
 
 Names = Annotated[frozenset[str], PlainSerializer(sorted, return_type=list[str])]
-"""Written in one order, so that equal facts are equal bytes."""
+"""Always written in the same order, so that equal facts become equal files."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,7 +30,7 @@ class CellFacts:
 
 @dataclass(frozen=True, kw_only=True)
 class StrategyFacts:
-    """How one strategy of the suite fine-tunes."""
+    """How one strategy of the suite fine-tunes the model."""
 
     label: str
     """The name its measurements carry."""
@@ -61,7 +61,7 @@ class ModelCard:
     parameters: int | None = None
 
 
-class Table(NamedTuple):
+class FactTable(NamedTuple):
     """A titled table of text and numbers, such as one of the data audit."""
 
     title: str
@@ -72,9 +72,9 @@ class Table(NamedTuple):
 
 @dataclass(frozen=True, kw_only=True)
 class RunFacts:
-    """Everything the report says that was not measured on predictions.
+    """Everything in a report that was not measured on predictions.
 
-    Only `suite` is needed: a report of foreign predictions knows no more than a name.
+    Only `suite` is required: of predictions made elsewhere, no more than a name is known.
     """
 
     suite: str
@@ -101,11 +101,11 @@ class RunFacts:
     gap_metric: str = "equalized_odds_difference"
     """The two metrics that the answer and the trade-off are about."""
     selection_rule: str = ""
-    """In words: which checkpoint or options were kept, and on which split."""
+    """In words: which checkpoint was selected, by which rule and on which split."""
     settings: AuditSettings | None = None
     environment: Mapping[str, str] = field(default_factory=dict)
     commit: str = ""
     """The code's commit, "+changes" appended where the tree was dirty."""
     command: str = ""
     """The command that makes this report again."""
-    data_audit: tuple[Table, ...] = ()
+    data_audit: tuple[FactTable, ...] = ()

@@ -10,7 +10,7 @@ import numpy as np
 from pydantic import ConfigDict, TypeAdapter, ValidationError, validate_call
 
 from . import plugins
-from .facts import Table
+from .facts import FactTable
 from .planning import compose, model_folder, plan
 from .schema import BadInputError, Task
 from .storage import files, records
@@ -30,10 +30,10 @@ class Prepared:
     cells: tuple[plan.Cell, ...]
 
     @property
-    def data_audit(self) -> tuple[Table, ...]:
+    def data_audit(self) -> tuple[FactTable, ...]:
         """What is known of the data before any training."""
         tables = files.read_json(self.task_file.with_name(DATA_AUDIT))
-        return TypeAdapter(tuple[Table, ...]).validate_python(tables)
+        return TypeAdapter(tuple[FactTable, ...]).validate_python(tables)
 
 
 def prepare(suite: Suite, *, folder: Path, cache: Path) -> Prepared:

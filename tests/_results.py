@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 from scipy.stats import norm
 
-from tunefair.facts import CellFacts, ModelCard, RunFacts, StrategyFacts, Table
+from tunefair.facts import CellFacts, FactTable, ModelCard, RunFacts, StrategyFacts
 from tunefair.schema import (
     AuditSettings,
     Contrast,
@@ -367,7 +367,7 @@ def facts(levels: dict[str, Level] = EMBEDDED, **more: object) -> RunFacts:
         "commit": "0123456",
         "command": "tunefair report runs/embedded",
         "data_audit": (
-            Table(
+            FactTable(
                 "Examples by group and split",
                 ("group", "train", "validation", "test"),
                 (("black", 1829, 261, 524), ("female", 2080, 297, 595)),

@@ -76,7 +76,7 @@ class TestReport:
         assert "held the truth in as few as" in summary
 
     def test_json_has_it(self):
-        found = json.loads(report.numbers(results(EMBEDDED), facts(EMBEDDED)))["coverage"]
+        found = json.loads(report.as_json(results(EMBEDDED), facts(EMBEDDED)))["coverage"]
         low, high = COVERAGE["accuracy"]
         assert found["accuracy"]["whole"] == {"low": low, "high": high}
         assert set(found) == set(results(EMBEDDED).definitions)

@@ -5,11 +5,13 @@ import json
 import math
 import os
 import re
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
 from functools import cache
 from io import StringIO
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -19,11 +21,12 @@ from rich.console import Console
 from tests._results import EMBEDDED, GROUPS, Level, evidence, facts, results
 from tunefair.facts import CellFacts, RunFacts
 from tunefair.measuring.measure import measure
-from tunefair.reporting import report
-from tunefair.reporting.grids import number
+from tunefair.reporting import page as pages
+from tunefair.reporting import report, sections
+from tunefair.reporting.grids import measurement_text
 from tunefair.reporting.looks import BAND, INK, MUTED, PALETTE, RULE
 from tunefair.reporting.page import TEMPLATES
-from tunefair.reporting.wording import decimals, distinct, fixed, metric_words, plain, short
+from tunefair.reporting.wording import decimals, distinct, fixed, metric_words, printable, short
 from tunefair.schema import AuditSettings, Measurement, Results
 
 HOSTILE = (
@@ -97,7 +100,7 @@ def test_every_form_can_be_made_and_is_the_same_twice(case: str) -> None:
     assert html == report.render(found, known)
     assert len(html) < 2_500_000
     assert report.markdown(found, known) == report.markdown(found, known)
-    assert json.loads(report.numbers(found, known))["results"]["measurements"] is not None
+    assert json.loads(report.as_json(found, known))["results"]["measurements"] is not None
     console = Console(file=StringIO(), width=100)
     console.print(report.terminal(found, known))
     assert console.file.getvalue().strip()
@@ -154,12 +157,30 @@ def test_sections_without_data_are_left_out() -> None:
         assert f'id="{present}"' in html
 
 
+def test_a_section_is_a_template_and_one_entry(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    templates = shutil.copytree(TEMPLATES, tmp_path / "templates")
+    (templates / "weather.html").write_text("<h2>Weather</h2><p>{{ sky }} and {{ reference }}</p>")
+    entry = sections.Section("weather", "The weather", lambda _: [{"sky": "<blue>"}])
+    monkeypatch.setattr(pages, "TEMPLATES", templates)
+    monkeypatch.setattr(sections, "SECTIONS", (*sections.SECTIONS, entry))
+    html = report.render(*CASES["one strategy"]())
+    assert '<a href="#weather">The weather</a>' in html
+    assert re.search(r'<section id="weather">\s*<h2>Weather</h2><p>&lt;blue&gt; and </p>', html)
+
+
+def test_every_template_belongs_to_an_entry() -> None:
+    names = {section.name for section in sections.SECTIONS}
+    assert names == {path.stem for path in TEMPLATES.glob("*.html")} - {"page", "parts"}
+
+
 def test_one_seed_says_examples_only() -> None:
     html = html_of("one strategy")
     assert "examples only" in html
     assert "examples only" not in report.render(
         *(f({k: EMBEDDED[k] for k in ("full", "lora")}) for f in (results, facts))
-    ).replace("such as a yardstick, has an interval of the examples only", "")
+    ).replace("such as a yardstick, it covers the noise of the test examples only", "")
 
 
 def test_nothing_is_claimed_of_how_foreign_predictions_came_about() -> None:
@@ -196,11 +217,11 @@ def test_a_baseline_stands_beside() -> None:
 
 def test_report_json_holds_every_number() -> None:
     found, known = results(), facts()
-    loaded = json.loads(report.numbers(found, known))
+    loaded = json.loads(report.as_json(found, known))
     assert len(loaded["results"]["measurements"]) == len(found.measurements)
     assert loaded["results"]["measurements"][0]["value"] == found.measurements[0].value
     assert loaded["facts"]["strategies"][3]["choices"] == ["adapt"]
-    nothing = json.loads(report.numbers(*everything_nan()))
+    nothing = json.loads(report.as_json(*everything_nan()))
     assert {m["value"] for m in nothing["results"]["measurements"]} == {None}
 
 
@@ -273,7 +294,7 @@ def test_a_rounded_zero_has_no_sign() -> None:
 
 
 def test_undefined_is_never_a_number() -> None:
-    cell = number(Measurement("a", "b", undefined="no positives"))
+    cell = measurement_text(Measurement("a", "b", undefined="no positives"))
     assert (cell.text, cell.hint) == ("undefined", "no positives")
 
 
@@ -286,8 +307,8 @@ def test_short_names_stay_apart(names: list[str]) -> None:
 
 @given(st.text())
 def test_plain_names_are_one_visible_line(name: str) -> None:
-    assert plain(name)
-    assert plain(name).isprintable()
+    assert printable(name)
+    assert printable(name).isprintable()
     assert len(short(name, 10)) <= 10
 
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from tests._results import EMBEDDED, GROUPS, Level, contrast, facts, measurements, results
 from tunefair.reporting import report
-from tunefair.reporting.columns import cell, column, headline
+from tunefair.reporting.columns import column, entry, headline
 from tunefair.reporting.comparison import comparison
 from tunefair.reporting.crossing import crossings
 from tunefair.reporting.drawing import Canvas
@@ -55,7 +55,7 @@ def test_an_arrow_stands_only_where_a_difference_is_shown() -> None:
     shown = sheet_of(results(FEW))
     for block in comparison(shown).blocks:
         for line in block.lines:
-            for axis, drawn in zip(headline(shown), line.cells, strict=True):
+            for axis, drawn in zip(headline(shown), line.entries, strict=True):
                 c = shown.contrast(line.name, *axis.place)
                 decided = c is not None and c.verdict in ("better", "worse")
                 assert bool(drawn.arrow) == decided
@@ -71,7 +71,7 @@ def test_a_floor_is_drawn_towards_the_harmless_end(mean: float, p95: float) -> N
     definitions = results(FEW).definitions
     shown = sheet_of(Results(measurements=found.measurements, definitions=definitions))
     axis = next(a for a in headline(shown) if a.metric == metric)
-    plot = cell(shown, "full", column(shown, axis)).plot
+    plot = entry(shown, "full", column(shown, axis)).plot
     assert plot is not None
     assert plot.band is not None
     start, width = plot.band
@@ -105,7 +105,7 @@ def test_every_position_lies_within_its_cell(value: float, half: float) -> None:
     low, high = value - half, value + half
     found = changed(results(FEW), "accuracy", value=value, low=low, high=high)
     shown = sheet_of(found)
-    plot = cell(shown, "full", column(shown, headline(shown)[0])).plot
+    plot = entry(shown, "full", column(shown, headline(shown)[0])).plot
     assert plot is not None
     for place in (plot.at, plot.low, plot.high, plot.guide):
         assert place is None or 0 <= place <= 100
@@ -143,7 +143,7 @@ def test_a_far_yardstick_does_not_flatten_the_rest() -> None:
     shown = sheet_of(results(levels), levels)
     scale = column(shown, headline(shown)[0]).scale
     assert scale.high - scale.low < 0.1
-    plot = cell(shown, "majority", column(shown, headline(shown)[0])).plot
+    plot = entry(shown, "majority", column(shown, headline(shown)[0])).plot
     assert plot is not None
     assert plot.outside == "left"
     assert "majority" in trade_offs(shown, Canvas())[0].notes[0]
@@ -188,8 +188,8 @@ def test_contrasts_outside_the_family_are_told_apart() -> None:
     outside = contrast("weighted", "f1_macro", -0.02, "worse", p_adjusted=None)
     found = Results(measurements=results(FEW).measurements, contrasts=(outside, inside))
     family, rest = (contrasts(sheet_of(found), family=f) for f in (True, False))
-    said = [[row[i].text for grid in (family, rest) for row in grid.rows] for i in (0, 4, 6)]
-    assert said == [["lora", "weighted"], ["0.012", "0.004"], ["worse", "worse"]]
+    columns = [[row[i].text for g in (family, rest) for row in g.rows] for i in (0, 4, 6)]
+    assert columns == [["lora", "weighted"], ["0.012", "0.004"], ["worse", "worse"]]
     assert (family.rows[0][6].tone, rest.rows[0][6].tone) == ("worse", "")
     assert "p, uncorrected" in rest.columns
 

@@ -148,7 +148,7 @@ def _report(folder: Path, out_file: Path | None, baseline: Path | None) -> None:
         older = measured(baseline)[0] if baseline else None
     page = out_file or folder / "report.html"
     files.write(page, pages.render(results, facts, older))
-    files.write(page.with_suffix(".json"), pages.numbers(results, facts))
+    files.write(page.with_suffix(".json"), pages.as_json(results, facts))
     out.print(pages.terminal(results, facts))
     err.print(f"report: {page}", highlight=False)
 

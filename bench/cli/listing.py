@@ -41,7 +41,7 @@ def table(kind: str) -> Table:
     }[kind]()
 
 
-def facts_table(table: facts.Table) -> Table:
+def facts_table(table: facts.FactTable) -> Table:
     """Return a table of plain facts for the terminal, numbers to the right."""
     shown = Table(title=table.title, caption=table.note or None, title_justify="left")
     for number, name in enumerate(table.columns):

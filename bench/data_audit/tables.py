@@ -3,14 +3,14 @@
 import math
 from collections.abc import Iterator
 
-from ..facts import Table
+from ..facts import FactTable
 from ..schema import Task
 from .counts import SPLITS, DataAudit, audit
 
 BINARY = 2
 
 
-def tables(task: Task) -> tuple[Table, ...]:
+def tables(task: Task) -> tuple[FactTable, ...]:
     """Return what can be known of a task's data before any training; never a text."""
     found = audit(task)
     return tuple(
@@ -30,9 +30,9 @@ def _said(value: str | int | float) -> str | int | float:
     return "undefined" if isinstance(value, float) and math.isnan(value) else value
 
 
-def _all(found: DataAudit) -> Iterator[Table]:
+def _all(found: DataAudit) -> Iterator[FactTable]:
     yield _binary(found) if len(found.classes) == BINARY else _by_label(found)
-    yield Table(
+    yield FactTable(
         "Copies",
         ("split", "also in", "n", "identical", "with another label", "near-duplicates"),
         tuple(
@@ -40,25 +40,25 @@ def _all(found: DataAudit) -> Iterator[Table]:
         ),
         "Identical: the same words whatever the case and the marks.",
     )
-    yield Table(
+    yield FactTable(
         "Length of the texts",
         ("attribute", "group", "unit", "mean", "median", "95th percentile", "longest"),
         tuple(
             (row.attribute, _named(row.attribute, row.group), *row[2:]) for row in found.lengths
         ),
     )
-    yield Table(
+    yield FactTable(
         "Nothing said",
         ("column", "n", "share"),
         tuple(row for row in found.missing if row.n),
     )
-    yield Table(
+    yield FactTable(
         "What the group says about the label",
         ("attribute", "n", "Cramér's V", "bias-corrected", "low", "high", "undefined"),
         tuple((row.attribute, row.n, *row.strength) for row in found.associations),
         "0: nothing, 1: everything; all splits together.",
     )
-    yield Table(
+    yield FactTable(
         "What reweighing would do",
         ("attribute", "group", "label", "training examples", "weight"),
         found.weights,
@@ -66,8 +66,8 @@ def _all(found: DataAudit) -> Iterator[Table]:
     )
 
 
-def _binary(found: DataAudit) -> Table:
-    return Table(
+def _binary(found: DataAudit) -> FactTable:
+    return FactTable(
         "Examples and base rates",
         ("split", "attribute", "group", "n", *found.classes, "base rate", "low", "high"),
         tuple(
@@ -87,11 +87,11 @@ def _binary(found: DataAudit) -> Table:
     )
 
 
-def _by_label(found: DataAudit) -> Table:
+def _by_label(found: DataAudit) -> FactTable:
     """Return one row a group and label: more than two labels would make a table too wide."""
     counted = {(c.attribute, c.group, c.split): c.by_class for c in found.counts}
     places = dict.fromkeys((c.attribute, c.group) for c in found.counts)
-    return Table(
+    return FactTable(
         "Examples",
         ("attribute", "group", "label", *SPLITS),
         tuple(

@@ -1,4 +1,4 @@
-"""What both modules share: columns in, one flat answer out."""
+"""What the modules of the `evaluate` library share: columns in, one flat dictionary out."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -15,7 +15,7 @@ def predictions(
     probability: Array | None,
     groups: Sequence[str] | None = None,
 ) -> Predictions:
-    """Return the table that audits read; classes are named by their number."""
+    """Return the columns as predictions, which audits read; classes are named by their number."""
     n_classes = int(max(np.max(references), np.max(prediction), 1)) + 1
     if probability is not None:
         n_classes = probability.shape[1]
@@ -30,12 +30,13 @@ def predictions(
 
 
 def answer(audit: str, table: Predictions, settings: AuditSettings) -> dict[str, Any]:
-    """Return metric -> {value, low, high, n}; an undefined one has its reason instead of a value.
+    """Return metric -> {value, low, high, n}, with "undefined" and a reason where it is NaN.
 
-    Whole-set metrics go by their name, gaps too; a group's go by "metric/group".
+    The key of a metric of the whole set, or of a gap, is the metric's name; that of a group is
+    "metric/group".
     """
     evidence = Evidence(strategy="model", seeds=(0,), test=(table,))
-    measured = measure([evidence], settings, audits=[audit]).measurements
+    measurements = measure([evidence], settings, audits=[audit]).measurements
     return {
         m.metric if m.group in ("", "gap") else f"{m.metric}/{m.group}": {
             "value": m.value,
@@ -44,6 +45,6 @@ def answer(audit: str, table: Predictions, settings: AuditSettings) -> dict[str,
             "n": m.n,
             **({"undefined": m.undefined} if m.undefined else {}),
         }
-        for m in measured
+        for m in measurements
         if m.seed is None
     }

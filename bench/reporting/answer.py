@@ -37,7 +37,7 @@ def answer(sheet: Sheet) -> list[Sentence]:
 
 
 def _decision(sheet: Sheet) -> Iterator[Sentence]:
-    measured = [s.label for s in sheet.measured() if not s.yardstick]
+    measured = [s.label for s in sheet.measured_strategies() if not s.yardstick]
     if not measured:
         yield Sentence("decision", "No strategy can be recommended: none has a finished cell.")
     elif not sheet.reference:
@@ -63,14 +63,14 @@ def _decision(sheet: Sheet) -> Iterator[Sentence]:
 
 def _alone(sheet: Sheet, labels: Sequence[str]) -> Iterator[Sentence]:
     for label in labels[:3]:
-        found = [(a, sheet.mean(label, *a.place)) for a in axes(sheet)]
-        said = [
+        means = [(a, sheet.mean(label, *a.place)) for a in axes(sheet)]
+        reached = [
             f"{a.words} {estimate(m)}"
-            for a, m in found
+            for a, m in means
             if m is not None and math.isfinite(m.value)
         ]
-        if said:
-            yield Sentence("evidence", f"{quoted(label)} reaches {listed(said)}.")
+        if reached:
+            yield Sentence("evidence", f"{quoted(label)} reaches {listed(reached)}.")
 
 
 def _choice(sheet: Sheet, standings: Sequence[Standing]) -> Iterator[Sentence]:
@@ -182,8 +182,8 @@ def _open(sheet: Sheet, standings: Sequence[Standing]) -> Iterator[Sentence]:
         if not labels:
             continue
         text = f"On {axis.words}, nothing is decided for {names(labels)}"
-        found = [sheet.contrast(x, *axis.place) for x in labels]
-        yield Sentence("undecided", text + _needed([c for c in found if c is not None]) + ".")
+        contrasts = [sheet.contrast(x, *axis.place) for x in labels]
+        yield Sentence("undecided", text + _needed([c for c in contrasts if c is not None]) + ".")
 
 
 def _needed(contrasts: Sequence[Contrast]) -> str:
@@ -192,13 +192,13 @@ def _needed(contrasts: Sequence[Contrast]) -> str:
     if not needs:
         return ""
     fewest, contrast = min(needs, key=lambda need: need[0])
-    places = decimals(0, 2 * abs(contrast.difference))
+    digits = decimals(0, 2 * abs(contrast.difference))
     if fewest > 100 * contrast.n:
         what = "difference is" if len(contrasts) == 1 else "differences are"
         return f"; the {what} too small for a test set of this kind to settle"
     whose = "its" if len(contrasts) == 1 else f"{quoted(contrast.strategy)}'s"
     return (
         f"; to show {whose} difference "
-        f"({fixed(contrast.difference, places, signed=True)}), at least "
+        f"({fixed(contrast.difference, digits, signed=True)}), at least "
         f"{fewest:,} more test examples would be needed"
     )

@@ -33,7 +33,7 @@ def yardstick_level(sheet: Sheet) -> Iterator[Sentence]:
 
 
 def _yardsticks(sheet: Sheet) -> Iterator[tuple[str, str]]:
-    for strategy in sheet.measured():
+    for strategy in sheet.measured_strategies():
         contrast = sheet.contrast(strategy.label, sheet.facts.performance_metric)
         if strategy.yardstick and contrast is not None:
             yield strategy.label, contrast.verdict
@@ -43,13 +43,13 @@ def floors(sheet: Sheet) -> Iterator[Sentence]:
     """Say whose gap cannot be told from none."""
     for axis in axes(sheet)[1:]:
         under = []
-        for strategy in sheet.measured():
+        for strategy in sheet.measured_strategies():
             m = sheet.mean(strategy.label, *axis.place)
             if m is None or m.floor_p95 is None or strategy.yardstick:
                 continue
             if m.value <= m.floor_p95 and not _constant(sheet, strategy.label):
-                places = decimals(m.low, m.high)
-                values = f"({estimate(m)}, floor {fixed(m.floor_p95, places)})"
+                digits = decimals(m.low, m.high)
+                values = f"({estimate(m)}, floor {fixed(m.floor_p95, digits)})"
                 under.append(f"{quoted(strategy.label)} {values}")
         if under:
             verb = "lies" if len(under) == 1 else "lie"
@@ -60,7 +60,7 @@ def floors(sheet: Sheet) -> Iterator[Sentence]:
 
 def one_answer(sheet: Sheet) -> Iterator[Sentence]:
     """Say who answers everything alike: no gap, and nothing learned."""
-    trained = [s.label for s in sheet.measured() if not s.yardstick]
+    trained = [s.label for s in sheet.measured_strategies() if not s.yardstick]
     if constant := [label for label in trained if _constant(sheet, label)]:
         verb = "gives" if len(constant) == 1 else "give"
         yield Sentence(
@@ -91,7 +91,7 @@ def unfinished(sheet: Sheet) -> Iterator[Sentence]:
 
 def one_seed(sheet: Sheet) -> Iterator[Sentence]:
     """Say where the uncertainty is of the test examples only."""
-    trained = [s.label for s in sheet.measured() if not s.yardstick]
+    trained = [s.label for s in sheet.measured_strategies() if not s.yardstick]
     single = [label for label in trained if sheet.seeds[label] == 1]
     if single:
         who = "" if len(single) == len(trained) else f" for {names(single)}"

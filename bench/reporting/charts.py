@@ -1,7 +1,7 @@
 """Charts as specifications without data.
 
-A panel that repeats (one a strategy) is one specification with many data sets, so each function
-here says which columns its rows have; `drawing.with_rows` brings the two together.
+A chart that is drawn once for each strategy is one specification with many data sets. Each
+function here says which columns its rows have; `drawing.with_rows` adds the rows.
 """
 
 from functools import cache
@@ -21,11 +21,11 @@ Size = tuple[int, int]
 
 @cache
 def trade_off(words: tuple[str, str], x: Span, y: Span, size: Size) -> Spec:
-    """Return performance against gap, with the noise floor as a band.
+    """Return performance against a gap, with the noise floor as a band.
 
-    Rows of strategies: x, x_low, x_high, y, y_low, y_high, colour, shape, name, label, side (where
-    the label stands), href, said, front (place on the Pareto front). One row of the floor: zero,
-    floor, floor_mean, floor_words.
+    Rows of strategies: x, x_low, x_high, y, y_low, y_high, colour, shape, name, label, side (of
+    the label), href, words, front (number on the Pareto front). One row of the floor: zero, floor,
+    floor_mean, floor_words.
     """
     base = alt.Chart(ROWS).transform_filter("isValid(datum.x)")
     across = alt.X("x:Q", title=words[0], scale=alt.Scale(domain=x, nice=False))
@@ -51,7 +51,7 @@ def trade_off(words: tuple[str, str], x: Span, y: Span, size: Size) -> Spec:
     high = base.mark_rule(strokeWidth=1.5, opacity=0.4, clip=True).encode(
         x=across, y=alt.Y("y_low:Q"), y2="y_high:Q", color=colour
     )
-    tooltip = [alt.Tooltip("name:N", title="strategy"), alt.Tooltip("said:N", title="here")]
+    tooltip = [alt.Tooltip("name:N", title="strategy"), alt.Tooltip("words:N", title="here")]
     points = base.mark_point(size=80, filled=True, opacity=1).encode(
         x=across,
         y=up,
@@ -66,7 +66,7 @@ def trade_off(words: tuple[str, str], x: Span, y: Span, size: Size) -> Spec:
 
 
 def _names(base: Any) -> list[Any]:
-    """Return a layer of labels for each side of its point that a label may stand on."""
+    """Return a layer of labels for each side of the point where a label can be."""
     sides = {"right": (9, -8, "left"), "left": (-9, -8, "right")}
     sides |= {"right-under": (9, 10, "left"), "left-under": (-9, 10, "right")}
     return [
@@ -79,9 +79,9 @@ def _names(base: Any) -> list[Any]:
 
 @cache
 def group_rates(groups: int, metrics: tuple[str, ...]) -> Spec:
-    """Return dots with intervals by group, one strip a metric.
+    """Return dots with intervals by group, one row of charts for each metric.
 
-    Rows: metric, group, value, low, high, reference, line, colour, shape, said.
+    Rows: metric, group, value, low, high, reference, line, colour, shape, words.
     """
     base = alt.Chart()
     rows = alt.Y("group:N", title=None, sort=None, axis=alt.Axis(grid=False, labelLimit=90))
@@ -93,7 +93,7 @@ def group_rates(groups: int, metrics: tuple[str, ...]) -> Spec:
     span = base.mark_rule(strokeWidth=2, opacity=0.6, clip=True).encode(
         x="low:Q", x2="high:Q", y=rows, color=alt.Color("colour:N", scale=None)
     )
-    tooltip = [alt.Tooltip("group:N"), alt.Tooltip("said:N", title="here")]
+    tooltip = [alt.Tooltip("group:N"), alt.Tooltip("words:N", title="here")]
     dots = base.mark_point(filled=True, size=42, opacity=1).encode(
         x=across,
         y=rows,
@@ -116,7 +116,7 @@ def _rate_axis() -> Any:
 
 
 def _reliability_layers(predicted: str, observed: str) -> tuple[Any, Any]:
-    """Return the diagram and the histogram; rows: x, y, low, high, n, before, colour, said."""
+    """Return the diagram and the histogram; rows: x, y, low, high, n, before, colour, words."""
     base = alt.Chart()
     ends = alt.InlineData(values=[{"x": 0, "y": 0}, {"x": 1, "y": 1}])
     square = alt.Scale(domain=(0, 1))
@@ -133,7 +133,7 @@ def _reliability_layers(predicted: str, observed: str) -> tuple[Any, Any]:
     spans = before.mark_rule(strokeWidth=1.5, opacity=0.45, clip=True).encode(
         x=across, y=alt.Y("low:Q", title=observed), y2="high:Q", color=colour
     )
-    tip = [alt.Tooltip("said:N", title="bin")]
+    tip = [alt.Tooltip("words:N", title="bin")]
     line = {"x": across, "y": up, "color": colour}
     drawn = before.mark_line(strokeWidth=1.5).encode(**line)
     dots = before.mark_point(filled=True, size=26, opacity=1).encode(**line, tooltip=tip)

@@ -1,14 +1,17 @@
-"""The compared numbers: a column each, every number with its interval drawn in the cell."""
+"""The columns of the comparison table, and the small plot beside every number in them.
+
+A column is one metric on one scale for all strategies. An entry is one strategy's number in it.
+"""
 
 import math
 from collections.abc import Sequence
 from typing import NamedTuple
 
 from ..schema import Contrast, Measurement
-from .grids import number
+from .grids import measurement_text
 from .sheet import Sheet
 from .standing import Axis, axes
-from .wording import aligned, decimals, fixed, interval, metric_words, plain
+from .wording import aligned, decimals, fixed, interval, metric_words, printable
 
 WORST = "worst_group_accuracy"
 
@@ -16,44 +19,45 @@ ARROWS = {True: "▲", False: "▼"}
 
 
 class Plot(NamedTuple):
-    """An in-cell plot; every position is a percentage of the column's scale."""
+    """The small plot of one number; every position is a percentage of the column's scale."""
 
     at: float
+    """The value."""
     low: float | None
     high: float | None
     band: tuple[float, float] | None
-    """Where it starts and how wide it is: what no disparity looks like."""
+    """The noise floor: where it starts, and how wide it is."""
     guide: float | None
-    """Where the reference stands."""
+    """The reference's value."""
     outside: str
-    """"left" or "right" where the value lies beyond the scale, else ""."""
+    """"left" or "right" where the value is outside the scale, else ""."""
 
 
-class Cell(NamedTuple):
-    """One number of the comparison."""
+class Entry(NamedTuple):
+    """One strategy's number in one column."""
 
     text: str
     interval: str
     order: str
-    """What a script sorts by."""
+    """The page's script sorts by it."""
     plot: Plot | None
     arrow: str
     tone: str
-    said: str
-    """The contrast with the reference in words; "" where none is shown."""
+    verdict: str
+    """"better than …" or "worse than …"; "" where no difference from the reference is shown."""
     hint: str
     group: str = ""
-    """Whose number it is, where it is the worst group's."""
+    """The group with the lowest accuracy, in the column of the worst group."""
 
 
 class Scale(NamedTuple):
-    """A column's scale."""
+    """The range of values that a column's plots cover."""
 
     low: float
     high: float
 
-    def place(self, value: float | None) -> float | None:
-        """Return a value's position in percent, kept within the cell; None where there is none."""
+    def position(self, value: float | None) -> float | None:
+        """Return a value's position in percent, 0 to 100; None where there is no value."""
         if value is None or not math.isfinite(value):
             return None
         share = (value - self.low) / (self.high - self.low)
@@ -61,7 +65,7 @@ class Scale(NamedTuple):
 
 
 class Column(NamedTuple):
-    """One measured shown."""
+    """One metric of the comparison."""
 
     axis: Axis
     title: str
@@ -72,21 +76,21 @@ class Column(NamedTuple):
 
 
 def headline(sheet: Sheet) -> list[Axis]:
-    """Return the compared columns: performance, calibration, then each gap and worst group."""
+    """Return the compared metrics: performance, calibration, then each gap and worst group."""
     performance, *gaps = axes(sheet)
     calibration = "expected_calibration_error"
-    found = [performance, Axis(calibration, "", "", metric_words(calibration))]
+    compared = [performance, Axis(calibration, "", "", metric_words(calibration))]
     for gap in gaps:
         where = gap.words.removeprefix(metric_words(gap.metric))
-        found += [gap, Axis(WORST, gap.attribute, "gap", metric_words(WORST) + where)]
+        compared += [gap, Axis(WORST, gap.attribute, "gap", metric_words(WORST) + where)]
     present = {(m.metric, m.attribute, m.group) for m in sheet.means.values()}
-    return [a for a in found if a.place in present]
+    return [a for a in compared if a.place in present]
 
 
 def column(sheet: Sheet, axis: Axis) -> Column:
-    """Return the column of one axis, on a scale that fits the strategies."""
-    found = [(s, sheet.mean(s.label, *axis.place)) for s in sheet.measured()]
-    known = [(s, m) for s, m in found if m is not None and math.isfinite(m.value)]
+    """Return the column of one axis, on a scale that fits the trained strategies."""
+    means = [(s, sheet.mean(s.label, *axis.place)) for s in sheet.measured_strategies()]
+    known = [(s, m) for s, m in means if m is not None and math.isfinite(m.value)]
     scale = _scale([m for s, m in known if not s.yardstick] or [m for _, m in known])
     better = sheet.results.definitions.get(axis.metric)
     directions = {"lower": "lower is better", "higher": "higher is better"}
@@ -102,18 +106,19 @@ def column(sheet: Sheet, axis: Axis) -> Column:
     )
 
 
-def _scale(found: Sequence[Measurement]) -> Scale:
-    """Span what the strategies' intervals and floors span, with a little room.
+def _scale(shown: Sequence[Measurement]) -> Scale:
+    """Return the range that covers the intervals and the noise floors, with a little room.
 
-    A yardstick far off would flatten everything else; it is drawn at the edge instead.
+    Yardsticks take no part: one far away would make every other plot too small to read. It is
+    drawn as an arrow at the edge instead.
     """
     ends = [
         end
-        for m in found
+        for m in shown
         for end in (m.value, m.low, m.high, m.floor_p95)
         if end is not None and math.isfinite(end)
     ]
-    if any(m.floor_p95 is not None and m.floor_p95 >= (m.floor_mean or 0) for m in found):
+    if any(m.floor_p95 is not None and m.floor_p95 >= (m.floor_mean or 0) for m in shown):
         ends.append(0.0)
     if not ends:
         return Scale(0.0, 1.0)
@@ -123,36 +128,36 @@ def _scale(found: Sequence[Measurement]) -> Scale:
     return Scale(start, high + room)
 
 
-def cell(sheet: Sheet, label: str, shown: Column) -> Cell:
-    """Return one strategy's cell."""
+def entry(sheet: Sheet, label: str, shown: Column) -> Entry:
+    """Return one strategy's number in a column."""
     axis = shown.axis
     m = sheet.mean(label, *axis.place)
     if m is None or not math.isfinite(m.value):
-        text = number(m)
-        return Cell(text.text, "", "-Infinity", None, "", "", "", text.hint)
+        text = measurement_text(m)
+        return Entry(text.text, "", "-Infinity", None, "", "", "", text.hint)
     digits = decimals(m.low, m.high)
     contrast = sheet.contrast(label, *axis.place)
-    arrow, tone, said = _shown(contrast)
-    return Cell(
+    arrow, tone, verdict = _shown(contrast)
+    return Entry(
         text=aligned(fixed(m.value, digits), digits),
         interval=interval(m.low, m.high),
         order=f"{m.value:.9g}",
         plot=_plot(sheet, m, shown),
         arrow=arrow,
         tone=tone,
-        said=said,
+        verdict=verdict,
         hint=_hint(m),
         group=_worst(sheet, label, axis),
     )
 
 
 def _worst(sheet: Sheet, label: str, axis: Axis) -> str:
-    """Return the name of the group whose accuracy is lowest, for the worst group's column."""
+    """Return the group with the lowest accuracy, where the column is about the worst group."""
     if axis.metric != WORST:
         return ""
     rows = [sheet.mean(label, "accuracy", axis.attribute, g) for g in sheet.groups(axis.attribute)]
     known = [m for m in rows if m is not None and math.isfinite(m.value)]
-    return plain(min(known, key=lambda m: m.value).group) if known else ""
+    return printable(min(known, key=lambda m: m.value).group) if known else ""
 
 
 def _hint(m: Measurement) -> str:
@@ -173,18 +178,18 @@ def _plot(sheet: Sheet, m: Measurement, shown: Column) -> Plot:
     reference = sheet.mean(sheet.reference, *shown.axis.place)
     outside = "left" if m.value < scale.low else "right" if m.value > scale.high else ""
     return Plot(
-        at=scale.place(m.value) or 0.0,
-        low=None if outside else scale.place(m.low),
-        high=None if outside else scale.place(m.high),
+        at=scale.position(m.value) or 0.0,
+        low=None if outside else scale.position(m.low),
+        high=None if outside else scale.position(m.high),
         band=_band(m, shown),
-        guide=scale.place(reference.value) if reference is not None else None,
+        guide=scale.position(reference.value) if reference is not None else None,
         outside=outside,
     )
 
 
 def _band(m: Measurement, shown: Column) -> tuple[float, float] | None:
-    """Return the noise floor: from the level that chance rarely passes to the harmless end."""
-    level = shown.scale.place(m.floor_p95)
+    """Return the noise floor: from the 95 % level to the end of the scale without disparity."""
+    level = shown.scale.position(m.floor_p95)
     if level is None:
         return None
     higher = shown.direction.startswith("higher")
@@ -195,4 +200,4 @@ def _shown(contrast: Contrast | None) -> tuple[str, str, str]:
     if contrast is None or contrast.verdict not in ("better", "worse"):
         return "", "", ""
     arrow = ARROWS[contrast.difference > 0]
-    return arrow, contrast.verdict, f"{contrast.verdict} than {plain(contrast.reference)}"
+    return arrow, contrast.verdict, f"{contrast.verdict} than {printable(contrast.reference)}"

@@ -1,15 +1,15 @@
-"""The comparison: one row a strategy, grouped by the choices that strategies make."""
+"""The comparison table: one row for each strategy, grouped by what the strategy changes."""
 
 import math
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from ..facts import StrategyFacts
-from .columns import Cell, Column, cell, column, headline
+from .columns import Column, Entry, column, entry, headline
 from .grids import undefined_notes
 from .looks import Look, anchors, looks
 from .sheet import Sheet
-from .wording import NOTHING, metric_words, plain, quantity
+from .wording import NOTHING, metric_words, printable, quantity
 
 CHOICES = {
     "adapt": "what is trained",
@@ -20,11 +20,11 @@ CHOICES = {
 
 
 class Fact(NamedTuple):
-    """What a strategy cost, or where it reads groups."""
+    """Something known of a strategy besides its predictions: its cost, where it reads groups."""
 
     text: str
     order: str
-    """What a script sorts by."""
+    """The page's script sorts by it."""
 
 
 class Line(NamedTuple):
@@ -36,26 +36,26 @@ class Line(NamedTuple):
     reference: bool
     options: str
     status: str
-    """How many of its cells have no result, in words."""
-    cells: tuple[Cell, ...]
+    """In words, how many of its cells have no result."""
+    entries: tuple[Entry, ...]
     facts: tuple[Fact, ...]
-    """What was not measured on predictions, one for each of `Comparison.facts`."""
+    """One for each title in `Comparison.facts`."""
 
 
 class Block(NamedTuple):
-    """The strategies that make the same choices."""
+    """The strategies that change the same."""
 
     title: str
     lines: tuple[Line, ...]
 
 
 class Comparison(NamedTuple):
-    """The whole table."""
+    """The comparison table."""
 
     columns: tuple[Column, ...]
     blocks: tuple[Block, ...]
     facts: tuple[str, ...]
-    """Titles of what is known besides the measured columns."""
+    """Titles of the columns that were not measured on predictions."""
     notes: tuple[str, ...]
 
 
@@ -66,15 +66,15 @@ def comparison(sheet: Sheet) -> Comparison:
     titles = dict.fromkeys(title for title, _ in lines)
     blocks = tuple(Block(t, tuple(x for title, x in lines if title == t)) for t in titles)
     undefined = [
-        (f"{plain(s.label)} {c.axis.plain}", sheet.mean(s.label, *c.axis.place))
-        for s in sheet.measured()
+        (f"{printable(s.label)} {c.axis.unmarked}", sheet.mean(s.label, *c.axis.place))
+        for s in sheet.measured_strategies()
         for c in columns
     ]
     return Comparison(columns, blocks, tuple(_facts(sheet)), undefined_notes(undefined))
 
 
 def ordered(sheet: Sheet) -> list[StrategyFacts]:
-    """Return the reference, then by the choices that strategies make, then the yardsticks."""
+    """Return the reference, then the others by what they change, then the yardsticks."""
     trained = [s for s in sheet.strategies if not s.yardstick]
     first = [s for s in trained if s.label == sheet.reference]
     rest = [s for s in trained if s.label != sheet.reference]
@@ -83,26 +83,26 @@ def ordered(sheet: Sheet) -> list[StrategyFacts]:
 
 
 def _choice(sheet: Sheet, strategy: StrategyFacts) -> str:
-    if not sheet.facts.cells:  # nobody was trained here
+    if not sheet.facts.cells:  # no model was trained here
         return "Predictions as given"
     if strategy.yardstick:
         return "Yardsticks, without fine-tuning"
-    made = [words for choice, words in CHOICES.items() if choice in strategy.choices]
-    if not made:
+    changes = [words for choice, words in CHOICES.items() if choice in strategy.choices]
+    if not changes:
         return "Nothing changed"
-    return "Changes " + " and ".join(made)
+    return "Changes " + " and ".join(changes)
 
 
 def _line(sheet: Sheet, strategy: StrategyFacts, columns: Sequence[Column]) -> Line:
     label = strategy.label
     return Line(
-        name=plain(label),
+        name=printable(label),
         id=anchors(sheet)[label],
         look=looks(sheet)[label],
         reference=label == sheet.reference,
         options=strategy.options,
         status=_status(sheet, label),
-        cells=tuple(cell(sheet, label, c) for c in columns),
+        entries=tuple(entry(sheet, label, c) for c in columns),
         facts=tuple(_facts(sheet)[title](strategy) for title in _facts(sheet)),
     )
 
@@ -117,14 +117,14 @@ def _status(sheet: Sheet, label: str) -> str:
 
 
 def _facts(sheet: Sheet) -> dict[str, Callable[[StrategyFacts], Fact]]:
-    """Return what is known of the strategies: title -> the fact of one."""
-    found: dict[str, Callable[[StrategyFacts], Fact]] = {}
+    """Return column title -> the function that returns one strategy's fact."""
+    columns: dict[str, Callable[[StrategyFacts], Fact]] = {}
     currency = sheet.facts.currency or "flops"
     if any(sheet.mean(s.label, currency) for s in sheet.strategies):
-        found[f"spent ({metric_words(currency)})"] = lambda s: _cost(sheet, s, currency)
+        columns[f"spent ({metric_words(currency)})"] = lambda s: _cost(sheet, s, currency)
     if sheet.facts.cells:
-        found["reads groups in"] = _reads
-    return found
+        columns["reads groups in"] = _reads
+    return columns
 
 
 def _cost(sheet: Sheet, strategy: StrategyFacts, currency: str) -> Fact:
@@ -135,6 +135,6 @@ def _cost(sheet: Sheet, strategy: StrategyFacts, currency: str) -> Fact:
 
 
 def _reads(strategy: StrategyFacts) -> Fact:
-    places = ("train", "validation", "inference")
-    text = " and ".join(p for p in places if p in strategy.needs_groups_in) or NOTHING
+    stages = ("train", "validation", "inference")
+    text = " and ".join(p for p in stages if p in strategy.needs_groups_in) or NOTHING
     return Fact(text, str(len(strategy.needs_groups_in)))

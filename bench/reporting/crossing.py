@@ -1,4 +1,8 @@
-"""The crossing: what is trained × what mitigates, every combination against the reference."""
+"""A table for each metric: a row for what is trained, a column for what else is changed.
+
+Every strategy stands where its two choices meet, with its difference from the reference. The table
+is made only where the suite crosses such choices, for example lora × weighted.
+"""
 
 import math
 from collections.abc import Mapping
@@ -9,56 +13,64 @@ from .grids import Grid, Text
 from .sheet import Sheet
 from .standing import Axis
 from .tables import p_words, tone
-from .wording import NOTHING, decimals, estimate, fixed, interval, plain
+from .wording import NOTHING, decimals, estimate, fixed, interval, printable
 
 ALL = "everything"
 ALONE = "nothing else"
 
-Places = Mapping[tuple[str, str], str]
-"""(what is trained, what else is changed) -> the strategy that does so."""
+Choices = tuple[str, str]
+"""What is trained, and what else is changed."""
 
 
 def crossings(sheet: Sheet) -> tuple[Grid, ...]:
-    """Return one table a compared number; none where the suite's strategies make no grid."""
-    places = _places(sheet)
-    rows = list(dict.fromkeys(row for row, _ in places))
-    columns = list(dict.fromkeys(column for _, column in places))
-    crossed = sum(row != ALL and column != ALONE for row, column in places)
+    """Return one table for each compared metric; none where no choices are crossed."""
+    strategies = _by_choices(sheet)
+    rows = list(dict.fromkeys(row for row, _ in strategies))
+    columns = list(dict.fromkeys(column for _, column in strategies))
+    crossed = sum(row != ALL and column != ALONE for row, column in strategies)
     if not crossed or min(len(rows), len(columns)) < 2:  # noqa: PLR2004
         return ()
-    return tuple(_table(sheet, axis, places, (rows, columns)) for axis in headline(sheet))
+    return tuple(_table(sheet, axis, strategies, (rows, columns)) for axis in headline(sheet))
 
 
-def _places(sheet: Sheet) -> Places:
-    """Return who stands where; the first that claims a place has it, as the suite orders them."""
-    found: dict[tuple[str, str], str] = {}
+def _by_choices(sheet: Sheet) -> dict[Choices, str]:
+    """Return the strategy with each pair of choices; of several, the first in the suite."""
+    labels: dict[Choices, str] = {}
     for strategy in sheet.strategies:
         if not strategy.yardstick and sheet.facts.cells:
-            found.setdefault(_place(strategy), strategy.label)
-    return found
+            labels.setdefault(_choices(strategy), strategy.label)
+    return labels
 
 
-def _place(strategy: StrategyFacts) -> tuple[str, str]:
+def _choices(strategy: StrategyFacts) -> Choices:
     trained = strategy.trains.split("+") if strategy.trains else []
     others = strategy.use.split("+") if strategy.choices else []
     rest = [part for part in others if part not in trained]
-    return plain(strategy.trains) if trained else ALL, plain("+".join(rest)) if rest else ALONE
+    return (
+        printable(strategy.trains) if trained else ALL,
+        printable("+".join(rest)) if rest else ALONE,
+    )
 
 
-def _table(sheet: Sheet, axis: Axis, places: Places, heads: tuple[list[str], list[str]]) -> Grid:
-    rows, columns = heads
+def _table(
+    sheet: Sheet,
+    axis: Axis,
+    strategies: Mapping[Choices, str],
+    titles: tuple[list[str], list[str]],
+) -> Grid:
+    rows, columns = titles
     body = tuple(
         (
             Text(row, name=True),
-            *(_cell(sheet, axis, places.get((row, column), "")) for column in columns),
+            *(_entry(sheet, axis, strategies.get((row, column), "")) for column in columns),
         )
         for row in rows
     )
-    return Grid(("trained", *columns), body, caption=axis.plain)
+    return Grid(("trained", *columns), body, caption=axis.unmarked)
 
 
-def _cell(sheet: Sheet, axis: Axis, label: str) -> Text:
-    """Return a combination's difference from the reference, over its interval or its value."""
+def _entry(sheet: Sheet, axis: Axis, label: str) -> Text:
+    """Return a strategy's difference from the reference; beneath, its interval or the value."""
     mean, contrast = sheet.mean(label, *axis.place), sheet.contrast(label, *axis.place)
     if mean is None or not math.isfinite(mean.value):
         return Text(NOTHING, number=True, hint=mean.undefined if mean else "no result")
@@ -66,12 +78,12 @@ def _cell(sheet: Sheet, axis: Axis, label: str) -> Text:
         return Text(estimate(mean), interval(mean.low, mean.high), number=True, hint="reference")
     if contrast is None or not math.isfinite(contrast.difference):
         return Text(NOTHING, number=True, hint=contrast.undefined if contrast else "not tested")
-    places = decimals(contrast.low, contrast.high)
-    between = interval(contrast.low, contrast.high) or f"to {estimate(mean)}"
+    digits = decimals(contrast.low, contrast.high)
+    beneath = interval(contrast.low, contrast.high) or f"to {estimate(mean)}"
     return Text(
-        fixed(contrast.difference, places, signed=True),
-        f"{between}, p {p_words(contrast.p_adjusted)}",
+        fixed(contrast.difference, digits, signed=True),
+        f"{beneath}, p {p_words(contrast.p_adjusted)}",
         number=True,
         tone=tone(contrast),
-        hint=f"{plain(label)}: {contrast.verdict}",
+        hint=f"{printable(label)}: {contrast.verdict}",
     )

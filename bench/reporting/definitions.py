@@ -1,4 +1,4 @@
-"""What the metrics mean, and how often their intervals cover."""
+"""The definitions of the metrics, and how often their intervals contained the true value."""
 
 from ..schema import Metric
 from ..statistics import coverage
@@ -16,9 +16,9 @@ COLUMNS = (
     "version",
 )
 COVERED = (
-    "How often a nominal 95 % interval held the truth in simulated studies where it was known, in "
-    "the worst setting and in the best: of the whole test set or the gap, and of the smallest "
-    "group. A dash: not simulated."
+    "How often a nominal 95 % interval contained the true value in simulated studies, where it is "
+    "known: in the worst setting and in the best, for the whole test set or the gap, and for the "
+    "smallest group. A dash: not simulated."
 )
 
 

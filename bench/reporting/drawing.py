@@ -1,4 +1,4 @@
-"""Charts on a page: their theme, their data, and the pictures that need no script."""
+"""Charts on a page: their theme, their data, and pictures for readers without scripts."""
 
 import json
 import math
@@ -17,11 +17,11 @@ from .looks import INK, MUTED, RULE
 Row = Mapping[str, Any]
 Spec = dict[str, Any]
 _ADDRESSES = 66 * 2**30
-"""What vl-convert's JavaScript engine takes: 64 GiB at once, of which it uses hardly any."""
+"""Bytes of addresses that vl-convert's JavaScript engine reserves, though it uses very few."""
 
 
 def config() -> Spec:
-    """Return the theme that every chart shares."""
+    """Return the theme of every chart."""
     font = "-apple-system, 'Segoe UI', Roboto, 'Noto Sans', 'Liberation Sans', Arial, sans-serif"
     quiet = {"domain": False, "ticks": False, "grid": True, "gridColor": RULE, "gridOpacity": 0.7}
     labels = {"labelColor": MUTED, "labelFontSize": 11, "titleColor": MUTED, "titleFontSize": 11}
@@ -37,12 +37,12 @@ def config() -> Spec:
 
 
 def check_addresses() -> None:
-    """Refuse where the engine could not start: it would abort the whole process.
+    """Refuse to start the engine where it would abort the whole process.
 
     Raises
     ------
     BadInputError
-        A limit on addresses is too low for it.
+        The limit on address space is too low for it.
     """
     limit, _ = resource.getrlimit(resource.RLIMIT_AS)
     if resource.RLIM_INFINITY != limit < _ADDRESSES:
@@ -53,14 +53,14 @@ def check_addresses() -> None:
 
 
 def compiled(chart: Any) -> Spec:
-    """Return an altair chart, themed, as Vega: compiled once, drawn with many data sets."""
+    """Return an altair chart with the theme, as a Vega specification for many data sets."""
     check_addresses()
     spec: Spec = vl_convert.vegalite_to_vega(chart.configure(**config()).to_dict(validate=False))
     return spec
 
 
 def with_rows(spec: Spec, rows: Sequence[Row]) -> Spec:
-    """Return a panel's specification with its own data."""
+    """Return a specification with the data of one chart."""
     data = [d | {"values": list(rows)} if d["name"] == "rows" else d for d in spec["data"]]
     return spec | {"data": data}
 
@@ -68,7 +68,8 @@ def with_rows(spec: Spec, rows: Sequence[Row]) -> Spec:
 def picture(spec: Spec, name: str) -> str:
     """Return the chart as an inline SVG whose ids begin with `name`, the same on every call.
 
-    What only serves a live chart is left out, and positions are rounded to a hundredth of a pixel.
+    Attributes that only an interactive chart needs are removed. Positions are rounded to a
+    hundredth of a pixel.
     """
     svg: str = vl_convert.vega_to_svg(spec)
     svg = re.sub(
@@ -93,15 +94,15 @@ def bundle() -> str:
 
 @dataclass(frozen=True, kw_only=True)
 class Figure:
-    """One chart: what a script draws, what stands there without one, and the table behind."""
+    """One chart: the data that a script draws, and the picture that is shown without scripts."""
 
     name: str
     """Its id on the page."""
     kind: str
-    """Names the specification that it shares with others."""
+    """The name of its specification, which other charts may share."""
     title: str
     alternative: str
-    """What a reader who does not see it should know."""
+    """Text for readers who do not see it."""
     rows: str
     """JSON."""
     svg: str
@@ -111,7 +112,7 @@ class Figure:
 
 @dataclass
 class Canvas:
-    """Collects the specifications that a page's figures share."""
+    """Draws a page's charts and collects their specifications."""
 
     specs: dict[str, Spec] = field(default_factory=dict)
     drawn: int = 0
@@ -126,7 +127,7 @@ class Canvas:
         alternative: str,
         **more: Any,
     ) -> Figure:
-        """Return the figure of `rows`; `kind` names the specification, `more` are its fields."""
+        """Return the chart of `rows`; `kind` names the specification, `more` are other fields."""
         self.specs.setdefault(kind, spec)
         self.drawn += 1
         name = f"figure-{self.drawn}"

@@ -1,4 +1,4 @@
-"""Audits without a section of their own: counterfactual, leakage, any plug-in's."""
+"""Audits without a section of their own, such as counterfactual, leakage or a user's own."""
 
 import math
 from collections.abc import Iterator, Sequence
@@ -7,67 +7,68 @@ from typing import Any
 from ..schema import Measurement
 from . import charts
 from .drawing import Canvas, Figure
-from .grids import Grid, Text, number, undefined_notes
-from .panels import GROUPS, Section, drawn, heads, limits, said
+from .grids import Grid, Text, measurement_text, undefined_notes
+from .panels import GROUPS, FigureSet, drawn_strategies, headings, limit_notes, with_interval
 from .sheet import Sheet
-from .wording import distinct, listed, metric_words, plain
+from .wording import distinct, listed, metric_words, printable
 
 OWN_SECTION = ("accuracy", "calibration", "group_fairness", "trade_off", "cost")
 
-Place = tuple[str, str, str, str]
-"""Attribute, group, view, posthoc."""
+Subset = tuple[str, str, str, str]
+"""What a number is of: attribute, group, view, posthoc."""
 
 
-def further(sheet: Sheet, canvas: Canvas) -> list[Section]:
-    """Return a section for every other audit that ran: shares drawn, all numbers in a table."""
+def further(sheet: Sheet, canvas: Canvas) -> list[FigureSet]:
+    """Return charts of the shares and a table of all numbers, for every other audit that ran."""
     audits = dict.fromkeys(m.audit for m in sheet.means.values() if m.audit not in OWN_SECTION)
-    return [_section(sheet, canvas, audit) for audit in audits]
+    return [_figure_set(sheet, canvas, audit) for audit in audits]
 
 
-def _section(sheet: Sheet, canvas: Canvas, audit: str) -> Section:
+def _figure_set(sheet: Sheet, canvas: Canvas, audit: str) -> FigureSet:
     rows = [m for m in sheet.means.values() if m.audit == audit]
     metrics = tuple(dict.fromkeys(m.metric for m in rows))
-    places = list(dict.fromkeys(_place(m) for m in rows))
+    subsets = list(dict.fromkeys(_subset(m) for m in rows))
     figures = tuple(_figures(sheet, canvas, audit, rows))
-    return Section(metric_words(audit), figures, (_table(sheet, metrics, places),), limits(sheet))
+    grids = (_table(sheet, metrics, subsets),)
+    return FigureSet(metric_words(audit), figures, grids, limit_notes(sheet))
 
 
-def _place(m: Measurement) -> Place:
+def _subset(m: Measurement) -> Subset:
     return m.attribute, m.group, m.view, m.posthoc
 
 
-def _words(place: Place) -> str:
-    attribute, group, view, posthoc = place
+def _words(subset: Subset) -> str:
+    attribute, group, view, posthoc = subset
     parts = ("" if view == "original" else view, attribute, group, posthoc)
-    return " · ".join(plain(part) for part in parts if part) or "all"
+    return " · ".join(printable(part) for part in parts if part) or "all"
 
 
 def _figures(
     sheet: Sheet, canvas: Canvas, audit: str, rows: Sequence[Measurement]
 ) -> Iterator[Figure]:
-    """Yield a panel a strategy with the shares, those of the whole set on top."""
+    """Yield a chart of the shares for each strategy, those of the whole test set on top."""
     shares = [m for m in rows if math.isfinite(m.value) and _is_share(sheet, m.metric)]
     shares.sort(key=lambda m: m.group not in ("", "gap"))
     if not shares:
         return
     metrics = tuple(dict.fromkeys(m.metric for m in shares))
-    places = list(dict.fromkeys(_place(m) for m in shares))[:GROUPS]
-    names = distinct([_words(place) for place in places])
-    spec = charts.group_rates(len(places), tuple(metric_words(m) for m in metrics))
-    for label in drawn(sheet):
-        head = heads(sheet)[label]
-        found = [
-            _row(sheet, label, metric, place)
-            | {"group": names[_words(place)], "colour": head["colour"], "shape": head["shape"]}
+    subsets = list(dict.fromkeys(_subset(m) for m in shares))[:GROUPS]
+    names = distinct([_words(subset) for subset in subsets])
+    spec = charts.group_rates(len(subsets), tuple(metric_words(m) for m in metrics))
+    for label in drawn_strategies(sheet):
+        head = headings(sheet)[label]
+        drawn = [
+            _row(sheet, label, metric, subset)
+            | {"group": names[_words(subset)], "colour": head["colour"], "shape": head["shape"]}
             for metric in metrics
-            for place in places
-            if sheet.mean(label, metric, *place) is not None
+            for subset in subsets
+            if sheet.mean(label, metric, *subset) is not None
         ]
-        found = found if any(math.isfinite(row["value"]) for row in found) else []
+        drawn = drawn if any(math.isfinite(row["value"]) for row in drawn) else []
         what = listed([metric_words(m) for m in metrics])
         alternative = f"{what} of {head['title']}; the table below holds the same numbers."
-        if found:
-            yield canvas.draw(f"audit-{audit}", spec, found, alternative=alternative, **head)
+        if drawn:
+            yield canvas.draw(f"audit-{audit}", spec, drawn, alternative=alternative, **head)
 
 
 def _is_share(sheet: Sheet, metric: str) -> bool:
@@ -75,9 +76,9 @@ def _is_share(sheet: Sheet, metric: str) -> bool:
     return known is not None and known.low >= 0 and known.high == 1
 
 
-def _row(sheet: Sheet, label: str, metric: str, place: Place) -> dict[str, Any]:
-    m = sheet.mean(label, metric, *place)
-    other = sheet.mean(sheet.reference, metric, *place) if label != sheet.reference else None
+def _row(sheet: Sheet, label: str, metric: str, subset: Subset) -> dict[str, Any]:
+    m = sheet.mean(label, metric, *subset)
+    other = sheet.mean(sheet.reference, metric, *subset) if label != sheet.reference else None
     return {
         "metric": metric_words(metric),
         "value": m.value if m else math.nan,
@@ -85,18 +86,18 @@ def _row(sheet: Sheet, label: str, metric: str, place: Place) -> dict[str, Any]:
         "high": m.high if m else None,
         "reference": other.value if other else None,
         "line": None,
-        "said": said(m) if m else "",
+        "words": with_interval(m) if m else "",
     }
 
 
-def _table(sheet: Sheet, metrics: Sequence[str], places: Sequence[Place]) -> Grid:
+def _table(sheet: Sheet, metrics: Sequence[str], subsets: Sequence[Subset]) -> Grid:
     rows, named = [], []
-    for label in drawn(sheet):
-        for place in places:
-            found = [sheet.mean(label, metric, *place) for metric in metrics]
-            if any(m is not None for m in found):
-                lead = (Text(plain(label), name=True), Text(_words(place)))
-                rows.append((*lead, *map(number, found)))
-                named += [(f"{plain(label)}, {_words(place)}", m) for m in found]
+    for label in drawn_strategies(sheet):
+        for subset in subsets:
+            means = [sheet.mean(label, metric, *subset) for metric in metrics]
+            if any(m is not None for m in means):
+                lead = (Text(printable(label), name=True), Text(_words(subset)))
+                rows.append((*lead, *map(measurement_text, means)))
+                named += [(f"{printable(label)}, {_words(subset)}", m) for m in means]
     titles = ("strategy", "where", *map(metric_words, metrics))
     return Grid(titles, tuple(rows), undefined_notes(named))

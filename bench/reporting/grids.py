@@ -1,4 +1,4 @@
-"""Tables as the templates take them: text that is ready to be set, in order."""
+"""Tables as the templates read them: rows of text that is ready to be shown."""
 
 import math
 from collections.abc import Iterable
@@ -13,7 +13,7 @@ class Text(NamedTuple):
 
     text: str
     under: str = ""
-    """Smaller, beneath: an interval."""
+    """Smaller text beneath it, such as an interval."""
     number: bool = False
     name: bool = False
     tone: str = ""
@@ -22,7 +22,7 @@ class Text(NamedTuple):
 
 
 class Grid(NamedTuple):
-    """A plain table."""
+    """A table of text, with its notes."""
 
     columns: tuple[str, ...]
     rows: tuple[tuple[Text, ...], ...]
@@ -30,25 +30,25 @@ class Grid(NamedTuple):
     caption: str = ""
 
 
-def number(m: Measurement | None) -> Text:
-    """Return a measurement's cell: value over interval, or a dash that says why."""
+def measurement_text(m: Measurement | None) -> Text:
+    """Return a measurement's value and interval, or a word with the reason why it has none."""
     if m is None:
         return Text(NOTHING, number=True, hint="not measured")
     if not math.isfinite(m.value):
         word = "saturated" if m.undefined.startswith("saturated") else "undefined"
         return Text(word, number=True, hint=m.undefined or "no reason given")
-    places = decimals(m.low, m.high)
-    text = aligned(fixed(m.value, places), places)
+    digits = decimals(m.low, m.high)
+    text = aligned(fixed(m.value, digits), digits)
     return Text(text, interval(m.low, m.high), number=True)
 
 
 def undefined_notes(rows: Iterable[tuple[str, Measurement | None]]) -> tuple[str, ...]:
-    """Return a note for every reason why a number is missing: "reason: where, where"."""
-    where: dict[str, list[str]] = {}
+    """Return a note for every reason why a number is missing: "reason: name, name"."""
+    names: dict[str, list[str]] = {}
     for name, m in rows:
         if m is not None and not math.isfinite(m.value):
-            where.setdefault(m.undefined or "no reason given", []).append(name)
-    return tuple(f"Undefined, {reason}: {_some(names)}." for reason, names in where.items())
+            names.setdefault(m.undefined or "no reason given", []).append(name)
+    return tuple(f"Undefined, {reason}: {_some(those)}." for reason, those in names.items())
 
 
 def _some(names: list[str], limit: int = 6) -> str:

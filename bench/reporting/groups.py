@@ -1,4 +1,4 @@
-"""Rates by group: panels of dots and intervals, and the tables behind them."""
+"""Rates by group: charts of dots and intervals, and the tables with the same numbers."""
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
@@ -6,10 +6,10 @@ from typing import Any
 
 from . import charts
 from .drawing import Canvas
-from .grids import Grid, Text, number, undefined_notes
-from .panels import GROUPS, Section, drawn, heads, limits, said
+from .grids import Grid, Text, measurement_text, undefined_notes
+from .panels import GROUPS, FigureSet, drawn_strategies, headings, limit_notes, with_interval
 from .sheet import Sheet
-from .wording import distinct, listed, metric_words, plain
+from .wording import distinct, listed, metric_words, printable
 
 RATES = (
     "selection_rate",
@@ -18,22 +18,22 @@ RATES = (
     "accuracy",
     "impact_ratio",
 )
-"""Rates drawn, from the top."""
+"""The rates that are drawn, from the top."""
 
 AUDITS = ("group_fairness", "calibration", "accuracy")
-"""Whose rows are told by group here."""
+"""The audits whose numbers are shown by group here."""
 
 FOUR_FIFTHS = 0.8
 """"A selection rate under four fifths of the highest": Uniform Guidelines (1978), 29 CFR 1607."""
 
 
-def groups(sheet: Sheet, canvas: Canvas) -> list[Section]:
-    """Return the by-group rates, one section an attribute or intersection."""
-    found = (_group_section(sheet, canvas, attribute) for attribute in sheet.attributes)
-    return [section for section in found if section.grids]
+def groups(sheet: Sheet, canvas: Canvas) -> list[FigureSet]:
+    """Return the rates by group, one set of charts for each attribute or intersection."""
+    every = (_figure_set(sheet, canvas, attribute) for attribute in sheet.attributes)
+    return [figure_set for figure_set in every if figure_set.grids]
 
 
-def _group_section(sheet: Sheet, canvas: Canvas, attribute: str) -> Section:
+def _figure_set(sheet: Sheet, canvas: Canvas, attribute: str) -> FigureSet:
     every = sheet.groups(attribute)
     shown = distinct(sorted(every[:GROUPS]))
     audit = [
@@ -45,9 +45,9 @@ def _group_section(sheet: Sheet, canvas: Canvas, attribute: str) -> Section:
     columns = tuple(dict.fromkeys(m.metric for m in audit if m.metric != "n"))
     metrics = tuple(metric for metric in RATES if metric in columns)
     if not metrics:
-        return Section(attribute)
+        return FigureSet(attribute)
     spec = charts.group_rates(len(shown), tuple(metric_words(m) for m in metrics))
-    what = f"{listed([metric_words(m) for m in metrics])} by {plain(attribute)}"
+    what = f"{listed([metric_words(m) for m in metrics])} by {printable(attribute)}"
     known = any(m.metric in metrics and math.isfinite(m.value) for m in audit)
     figures = tuple(
         canvas.draw(
@@ -59,15 +59,15 @@ def _group_section(sheet: Sheet, canvas: Canvas, attribute: str) -> Section:
             **head,
         )
         for head, rows in (
-            (heads(sheet)[label], list(_group_rows(sheet, label, attribute, shown, metrics)))
-            for label in (drawn(sheet) if known else ())
+            (headings(sheet)[label], list(_group_rows(sheet, label, attribute, shown, metrics)))
+            for label in (drawn_strategies(sheet) if known else ())
         )
     )
     grids = (_group_table(sheet, attribute, sorted(every), columns), *_law(sheet, attribute))
-    notes = limits(sheet)
+    notes = limit_notes(sheet)
     if len(every) > GROUPS:
         notes += (f"Drawn: the {GROUPS} largest of {len(every)} groups; the table holds all.",)
-    return Section(attribute, figures, grids, notes)
+    return FigureSet(attribute, figures, grids, notes)
 
 
 def _group_rows(
@@ -86,7 +86,7 @@ def _group_rows(
                     "high": m.high,
                     "reference": other.value if other and label != sheet.reference else None,
                     "line": FOUR_FIFTHS if metric == "impact_ratio" else None,
-                    "said": said(m),
+                    "words": with_interval(m),
                 }
 
 
@@ -94,15 +94,15 @@ def _group_table(
     sheet: Sheet, attribute: str, every: Sequence[str], columns: Sequence[str]
 ) -> Grid:
     rows, named = [], []
-    for label in drawn(sheet):
+    for label in drawn_strategies(sheet):
         for group in every:
-            found = [sheet.mean(label, metric, attribute, group) for metric in columns]
-            n = next((m.n for m in found if m is not None), 0)
-            lead = (Text(plain(label), name=True), Text(plain(group), name=True))
-            rows.append((*lead, Text(f"{n:,}", number=True), *map(number, found)))
+            means = [sheet.mean(label, metric, attribute, group) for metric in columns]
+            n = next((m.n for m in means if m is not None), 0)
+            lead = (Text(printable(label), name=True), Text(printable(group), name=True))
+            rows.append((*lead, Text(f"{n:,}", number=True), *map(measurement_text, means)))
             named += [
-                (f"{plain(label)} · {plain(group)} · {metric_words(c)}", m)
-                for c, m in zip(columns, found, strict=True)
+                (f"{printable(label)} · {printable(group)} · {metric_words(c)}", m)
+                for c, m in zip(columns, means, strict=True)
             ]
     titles = ("strategy", "group", "n", *map(metric_words, columns))
     return Grid(titles, tuple(rows), undefined_notes(named), "All rates by group")
@@ -111,17 +111,17 @@ def _group_table(
 def _law(sheet: Sheet, attribute: str) -> list[Grid]:
     """Return the bias audit table in the shape of New York City's Local Law 144."""
     rows = []
-    for label in drawn(sheet):
+    for label in drawn_strategies(sheet):
         for group in sorted(sheet.groups(attribute)):
             rate = sheet.mean(label, "selection_rate", attribute, group)
             ratio = sheet.mean(label, "impact_ratio", attribute, group)
             if rate is None or ratio is None:
                 continue
             under = math.isfinite(ratio.value) and ratio.value < FOUR_FIFTHS
-            lead = (Text(plain(label), name=True), Text(plain(group), name=True))
+            lead = (Text(printable(label), name=True), Text(printable(group), name=True))
             flag = Text("under four fifths" if under else "", tone="worse" if under else "")
             counted = Text(f"{rate.n:,}", number=True)
-            rows.append((*lead, counted, number(rate), number(ratio), flag))
+            rows.append((*lead, counted, measurement_text(rate), measurement_text(ratio), flag))
     if not rows:
         return []
     columns = ("strategy", "category", "n", "selection rate", "impact ratio", "four-fifths rule")

@@ -1,6 +1,6 @@
-"""How each strategy is drawn and found, the same everywhere on the page.
+"""The colour, the shape and the address of each strategy, the same everywhere on the page.
 
-Colours are named by their light-mode value; the style sheet maps each to its dark-mode one.
+A colour here is the one of light mode; the style sheet replaces each in dark mode.
 """
 
 from typing import NamedTuple
@@ -14,43 +14,43 @@ SHAPES = ("circle", "square", "diamond", "triangle-up", "triangle-down", "cross"
 
 
 class Look(NamedTuple):
-    """How one strategy is drawn everywhere."""
+    """The colour and shape of one strategy, in every chart and table."""
 
     colour: str
     shape: str
 
 
-def look(place: int) -> Look:
-    """Return the look of the strategy in that place: 0 the reference, negative a yardstick."""
-    if place == 0:
+def look(number: int) -> Look:
+    """Return the look of a strategy by its number, as `palette_numbers` gives them."""
+    if number == 0:
         return Look(INK, "circle")
-    if place < 0:
-        return Look(MUTED, SHAPES[-place % len(SHAPES)])
-    step = place - 1
+    if number < 0:
+        return Look(MUTED, SHAPES[-number % len(SHAPES)])
+    step = number - 1
     return Look(PALETTE[step % len(PALETTE)], SHAPES[step % len(SHAPES)])
 
 
-def places(sheet: Sheet) -> dict[str, int]:
-    """Return each strategy's place in the palette: 0 the reference, negative the yardsticks."""
-    found: dict[str, int] = {}
-    forward, backward = 0, 0
+def palette_numbers(sheet: Sheet) -> dict[str, int]:
+    """Return each strategy's number: 0 for the reference, below 0 for yardsticks."""
+    numbers: dict[str, int] = {}
+    trained, yardsticks = 0, 0
     for strategy in sheet.strategies:
         if strategy.label == sheet.reference:
-            found[strategy.label] = 0
+            numbers[strategy.label] = 0
         elif strategy.yardstick:
-            backward -= 1
-            found[strategy.label] = backward
+            yardsticks += 1
+            numbers[strategy.label] = -yardsticks
         else:
-            forward += 1
-            found[strategy.label] = forward
-    return found
+            trained += 1
+            numbers[strategy.label] = trained
+    return numbers
 
 
 def looks(sheet: Sheet) -> dict[str, Look]:
-    """Return how each strategy is drawn."""
-    return {label: look(place) for label, place in places(sheet).items()}
+    """Return each strategy's colour and shape."""
+    return {label: look(number) for label, number in palette_numbers(sheet).items()}
 
 
 def anchors(sheet: Sheet) -> dict[str, str]:
-    """Return each strategy's id on the page, which no name can spoil."""
+    """Return each strategy's id on the page; it is a number, so that any name is safe."""
     return {s.label: f"strategy-{i}" for i, s in enumerate(sheet.strategies, start=1)}

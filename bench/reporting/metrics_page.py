@@ -1,4 +1,4 @@
-"""The page of all metrics, docs/metrics.md, written from what the audits declare."""
+"""Writes docs/metrics.md, the page of all metrics, from the declarations of the audits."""
 
 from collections.abc import Iterator, Sequence
 

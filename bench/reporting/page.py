@@ -1,4 +1,4 @@
-"""The HTML page: sections into templates, one policy that lets nothing else run."""
+"""The HTML page: every section's template filled in, and a policy that allows no other script."""
 
 import base64
 import hashlib
@@ -9,30 +9,33 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup, escape
 
-from ..facts import Table
-from . import (
-    curves,
-    definitions,
-    drawing,
-    further,
-    groups,
-    reliability_diagrams,
-    tables,
-    trade_off,
-)
-from .answer import answer
-from .comparison import comparison
-from .crossing import crossings
+from . import drawing, sections
 from .drawing import Canvas
-from .grids import Grid, Text
 from .sheet import Sheet
-from .wording import CLOSE, OPEN, metric_words, plain, quantity
+from .wording import CLOSE, OPEN, metric_words, printable
 
 TEMPLATES = Path(__file__).with_name("templates")
 
 
-def page(sheet: Sheet, old: Sheet | None) -> str:
-    """Return the page; `old` is the baseline's sheet."""
+def page(sheet: Sheet, baseline: Sheet | None) -> str:
+    """Return the page as HTML; `baseline` is an older run that is shown beside it."""
+    environment = _environment()
+    canvas = Canvas()
+    filled = sections.filled(sections.Material(sheet, baseline, canvas))
+    common = sections.common(sheet)
+    html = {
+        section.anchor: Markup(  # noqa: S704 - made by a template, which escapes every value
+            environment.get_template(section.template).render(common, **section.values)
+        )
+        for section in filled
+    }
+    frame = environment.get_template("page.html")
+    scripts = _scripts(canvas)
+    return frame.render(common, sections=filled, html=html, css=_read("page.css"), **scripts)
+
+
+def _environment() -> Environment:
+    """Return what fills templates: values are escaped, and an unknown name is an error."""
     environment = Environment(
         loader=FileSystemLoader(TEMPLATES),
         autoescape=True,
@@ -40,62 +43,14 @@ def page(sheet: Sheet, old: Sheet | None) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= {"sentence": _sentence, "words": metric_words, "plain": plain}
+    environment.filters |= {"sentence": _sentence, "words": metric_words, "printable": printable}
     environment.filters |= {"inert": inert_json}
-    canvas = Canvas()
-    context = _context(sheet, old, canvas)
-    scripts = _scripts(canvas)
-    return environment.get_template("page.html").render(context, css=_read("page.css"), **scripts)
-
-
-def _context(sheet: Sheet, old: Sheet | None, canvas: Canvas) -> dict[str, Any]:
-    facts = sheet.facts
-    return {
-        "facts": facts,
-        "sentences": answer(sheet),
-        "reference": plain(sheet.reference) if sheet.reference else "",
-        "comparison": comparison(sheet),
-        "crossings": crossings(sheet),
-        "contrasts": tables.contrasts(sheet, family=True),
-        "other_contrasts": tables.contrasts(sheet, family=False),
-        "every_metric": tables.every_metric(sheet),
-        "baseline": tables.old_beside_new(sheet, old) if old else None,
-        "trade_offs": trade_off.trade_offs(sheet, canvas),
-        "groups": groups.groups(sheet, canvas),
-        "left_out": tables.left_out(sheet),
-        "calibration": reliability_diagrams.calibration(sheet, canvas),
-        "cost": tables.cost(sheet),
-        "curves": curves.learning_curves(sheet, canvas),
-        "failures": tables.failures(sheet),
-        "further": further.further(sheet, canvas),
-        "data_audit": [_grid(table) for table in facts.data_audit],
-        "definitions": definitions.definitions(sheet),
-        "amount": quantity(facts.currency or "", facts.amount),
-        "commit": _short_commit(facts.commit),
-        "one_seed": set(sheet.seeds.values()) == {1},
-        "seeds": max(sheet.seeds.values(), default=0),
-    }
-
-
-def _short_commit(commit: str) -> str:
-    """Return the first twelve digits, and whether the tree was changed."""
-    digits, plus, changes = plain(commit).partition("+")
-    return digits[:12] + plus + changes if commit else ""
-
-
-def _grid(table: Table) -> Grid:
-    rows = tuple(
-        tuple(Text(plain(x)) if isinstance(x, str) else Text(_figure(x), number=True) for x in row)
-        for row in table.rows
-    )
-    return Grid(table.columns, rows, (table.note,) if table.note else (), table.title)
-
-
-def _figure(x: int | float) -> str:
-    return f"{x:,}" if isinstance(x, int) else f"{x:.3g}"
+    environment.globals["parts"] = environment.get_template("parts.html").module
+    return environment
 
 
 def _sentence(text: str) -> Markup:
+    """Return a sentence as HTML, its names bold and isolated from the text around them."""
     opened = escape(text).replace(OPEN, Markup('<bdi class="name">'))
     return opened.replace(CLOSE, Markup("</bdi>"))
 
@@ -115,7 +70,7 @@ def _scripts(canvas: Canvas) -> dict[str, Any]:
 
 
 def inert_json(value: Any) -> str:
-    """Return JSON that cannot end the script element it stands in."""
+    """Return JSON that cannot end the script element around it."""
     text = value if isinstance(value, str) else json.dumps(value, separators=(",", ":"))
     return text.replace("<", "\\u003c")
 

@@ -1,14 +1,14 @@
-"""A summary in GitHub's Markdown that fits a pull request."""
+"""A summary in GitHub's Markdown, short enough for a pull request."""
 
 import re
 
 from .answer import answer
-from .columns import Cell
+from .columns import Entry
 from .comparison import Line, comparison
 from .grids import Grid
 from .sheet import Sheet
 from .tables import old_beside_new
-from .wording import CLOSE, OPEN, plain
+from .wording import CLOSE, OPEN, printable
 
 
 def safe(text: str) -> str:
@@ -23,9 +23,10 @@ def summary(sheet: Sheet, old: Sheet | None) -> str:
     first, *rest = (safe(sentence.text) for sentence in answer(sheet))
     titles = ("strategy", *(c.title for c in shown.columns), *shown.facts)
     lines = [_line(line) for block in shown.blocks for line in block.lines]
-    parts = [f"### {safe(plain(sheet.facts.suite))}", first, " ".join(rest), _table(titles, lines)]
+    title = f"### {safe(printable(sheet.facts.suite))}"
+    parts = [title, first, " ".join(rest), _table(titles, lines)]
     if sheet.against:
-        arrows = f"▲ ▼ stand where a difference from {safe(plain(sheet.reference))} is shown."
+        arrows = f"▲ ▼ stand where a difference from {safe(printable(sheet.reference))} is shown."
         parts.append(f"{arrows} In brackets: 95 % intervals.")
     parts += [safe(note) for note in shown.notes]
     if old is not None:
@@ -35,11 +36,11 @@ def summary(sheet: Sheet, old: Sheet | None) -> str:
 
 def _line(line: Line) -> list[str]:
     status = f" ({line.status})" if line.status else ""
-    cells = [_cell(cell) for cell in line.cells]
+    cells = [_cell(cell) for cell in line.entries]
     return [line.name + status, *cells, *(fact.text for fact in line.facts)]
 
 
-def _cell(cell: Cell) -> str:
+def _cell(cell: Entry) -> str:
     arrow = f" {cell.arrow} {cell.tone}" if cell.arrow else ""
     between = f" [{cell.interval}]" if cell.interval else ""
     group = f" {cell.group}" if cell.group else ""

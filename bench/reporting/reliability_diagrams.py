@@ -6,35 +6,35 @@ from typing import Any
 from ..schema import ReliabilityBin
 from . import charts
 from .drawing import Canvas, Spec
-from .grids import Grid, Text, number
-from .panels import GROUPS, Section, drawn, heads, limits
+from .grids import Grid, Text, measurement_text
+from .panels import GROUPS, FigureSet, drawn_strategies, headings, limit_notes
 from .sheet import Sheet
-from .wording import decimals, distinct, fixed, interval, metric_words, plain
+from .wording import decimals, distinct, fixed, interval, metric_words, printable
 
 Bins = dict[str, list[ReliabilityBin]]
-"""Strategy -> its bins."""
+"""Strategy -> the bins of its diagram."""
 
 DIAGRAMS = 40
-"""Small diagrams drawn of one attribute; they are what makes a page heavy."""
+"""At most so many small diagrams are drawn of one attribute: they make a page large."""
 
 
-def calibration(sheet: Sheet, canvas: Canvas) -> list[Section]:
+def calibration(sheet: Sheet, canvas: Canvas) -> list[FigureSet]:
     """Return reliability diagrams: of the whole set, then by group."""
     bins: dict[tuple[str, str], list[ReliabilityBin]] = {}
     for point in sheet.results.reliability:
         bins.setdefault((point.strategy, point.attribute), []).append(point)
-    found = []
+    figure_sets = []
     for attribute in dict.fromkeys(a for _, a in bins):
-        chosen = {x: bins[x, attribute] for x in drawn(sheet) if (x, attribute) in bins}
+        chosen = {x: bins[x, attribute] for x in drawn_strategies(sheet) if (x, attribute) in bins}
         if chosen:
-            found.append(_reliability(sheet, canvas, attribute, chosen))
-    return sorted(found, key=lambda section: section.title != "")
+            figure_sets.append(_reliability(sheet, canvas, attribute, chosen))
+    return sorted(figure_sets, key=lambda figure_set: figure_set.title != "")
 
 
-def _reliability(sheet: Sheet, canvas: Canvas, attribute: str, chosen: Bins) -> Section:
+def _reliability(sheet: Sheet, canvas: Canvas, attribute: str, chosen: Bins) -> FigureSet:
     shown = distinct(sorted(sheet.groups(attribute)[:GROUPS])) if attribute else {"": ""}
     most = max(1, DIAGRAMS // len(shown))
-    place = f"by {plain(attribute)}" if attribute else "on the whole test set"
+    whose = f"by {printable(attribute)}" if attribute else "on the whole test set"
     figures = tuple(
         canvas.draw(
             f"reliability-{attribute}",
@@ -44,17 +44,17 @@ def _reliability(sheet: Sheet, canvas: Canvas, attribute: str, chosen: Bins) -> 
                 for x in chosen[label]
                 if x.n > 0 and x.group in shown
             ],
-            alternative=f"Reliability diagram of {head['title']} {place}: what was predicted "
+            alternative=f"Reliability diagram of {head['title']} {whose}: what was predicted "
             "against what was observed, before and after temperature scaling.",
             **head,
         )
-        for label, head in ((label, heads(sheet)[label]) for label in [*chosen][:most])
+        for label, head in ((label, headings(sheet)[label]) for label in [*chosen][:most])
     )
     grids = () if attribute else (_calibration_table(sheet), _bin_table(chosen))
-    notes = limits(sheet)
+    notes = limit_notes(sheet)
     if len(chosen) > most:
         notes = (f"Drawn: the first {most} of {len(chosen)} strategies; report.json holds all.",)
-    return Section(attribute, figures, grids, notes)
+    return FigureSet(attribute, figures, grids, notes)
 
 
 def _spec(groups: Sequence[str]) -> Spec:
@@ -78,7 +78,7 @@ def _bin_row(x: ReliabilityBin, group: str, colour: str) -> dict[str, Any]:
         "n": x.n,
         "before": x.posthoc == "",
         "colour": colour,
-        "said": f"predicted {fixed(x.mean_probability, 2)}, observed {fixed(x.observed, digits)} "
+        "words": f"predicted {fixed(x.mean_probability, 2)}, observed {fixed(x.observed, digits)} "
         f"({interval(x.low, x.high)}), n = {x.n:,}{after}",
     }
 
@@ -86,7 +86,7 @@ def _bin_row(x: ReliabilityBin, group: str, colour: str) -> dict[str, Any]:
 def _bin_table(chosen: Bins) -> Grid:
     rows = tuple(
         (
-            Text(plain(label), name=True),
+            Text(printable(label), name=True),
             Text(x.posthoc or "as predicted"),
             Text(f"{fixed(x.low_edge, 2)} to {fixed(x.high_edge, 2)}", number=True),
             Text(fixed(x.mean_probability, 3), number=True),
@@ -107,12 +107,15 @@ def _calibration_table(sheet: Sheet) -> Grid:
         for m in sheet.means.values()
         if m.audit == "calibration" and not m.attribute
     )
-    labels = drawn(sheet)
+    labels = drawn_strategies(sheet)
     rows = tuple(
         (
             Text(metric_words(metric) + (f", after {posthoc}" if posthoc else "")),
-            *(number(sheet.mean(x, metric, "", "", "original", posthoc)) for x in labels),
+            *(
+                measurement_text(sheet.mean(label, metric, "", "", "original", posthoc))
+                for label in labels
+            ),
         )
         for metric, posthoc in keys
     )
-    return Grid(("metric", *map(plain, labels)), rows, (), "Calibration metrics")
+    return Grid(("metric", *map(printable, labels)), rows, (), "Calibration metrics")

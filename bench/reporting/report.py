@@ -1,4 +1,4 @@
-"""Results and facts to a page, a summary and a terminal table; no number is computed here."""
+"""Turns results and facts into a page, a summary and a terminal table; computes no number."""
 
 import dataclasses
 import json
@@ -36,11 +36,11 @@ def terminal(results: Results, facts: RunFacts) -> RenderableType:
     return console.terminal(sheet(results, facts))
 
 
-def numbers(results: Results, facts: RunFacts) -> str:
-    """Return all numbers as JSON text: what `report.json` holds; NaN becomes null."""
-    said = {"facts": facts, "results": results, "coverage": _covered(results)}
+def as_json(results: Results, facts: RunFacts) -> str:
+    """Return all numbers as JSON text, the content of `report.json`; NaN becomes null."""
+    content = {"facts": facts, "results": results, "coverage": _covered(results)}
     return json.dumps(
-        _plain(said),
+        _json_value(content),
         ensure_ascii=False,
         separators=(",", ":"),
         allow_nan=False,
@@ -55,8 +55,8 @@ def _covered(results: Results) -> dict[str, Any]:
     }
 
 
-def _plain(value: Any) -> Any:
-    """Turn records into what JSON has: named tuples and dataclasses become objects."""
+def _json_value(value: Any) -> Any:
+    """Return a value as JSON has it: named tuples and dataclasses become objects."""
     if isinstance(value, float):
         return value if math.isfinite(value) else None
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
@@ -64,7 +64,7 @@ def _plain(value: Any) -> Any:
     elif hasattr(value, "_asdict"):
         value = value._asdict()
     if isinstance(value, Mapping):
-        return {str(key): _plain(item) for key, item in value.items()}
+        return {str(key): _json_value(item) for key, item in value.items()}
     if isinstance(value, frozenset):
         return sorted(value)
-    return [_plain(item) for item in value] if isinstance(value, tuple) else value
+    return [_json_value(item) for item in value] if isinstance(value, tuple) else value

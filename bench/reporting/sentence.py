@@ -1,4 +1,4 @@
-"""The pieces that the report's sentences are made of."""
+"""One sentence of the report's answer, and lists of names for it."""
 
 from collections.abc import Sequence
 from typing import Literal, NamedTuple
@@ -8,19 +8,19 @@ from .wording import listed, quoted
 
 
 class Sentence(NamedTuple):
-    """One sentence of the paragraph; its names are marked as `wording.quoted` marks them."""
+    """One sentence of the answer; names in it are marked by `wording.quoted`."""
 
     kind: Literal["decision", "evidence", "undecided", "failed", "caution"]
     text: str
 
 
 def names(labels: Sequence[str]) -> str:
-    """Return the strategies' names, the first six in full."""
+    """Return the names of strategies: the first six, then how many more there are."""
     shown = [quoted(label) for label in labels[:6]]
     rest = len(labels) - len(shown)
     return listed(shown) if not rest else f"{', '.join(shown)} and {rest} more"
 
 
-def all_axes(found: Sequence[Axis], joint: str = "and") -> str:
+def all_axes(axes: Sequence[Axis], joint: str = "and") -> str:
     """Return "accuracy and equalized odds difference"."""
-    return listed([axis.words for axis in found], joint)
+    return listed([axis.words for axis in axes], joint)

@@ -1,4 +1,4 @@
-"""Results and facts made easy to look things up in."""
+"""Results and facts of one run, indexed so that a number is found by its names."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ class Sheet:
     results: Results
     facts: RunFacts
     strategies: tuple[StrategyFacts, ...]
-    """Those of the suite, and any that was measured besides, in a stable order."""
+    """Those of the suite in its order, then any others that were measured."""
     reference: str
     """Label of the strategy that the others are compared with; "" where there is none."""
     means: Mapping[Key, Measurement]
@@ -29,15 +29,15 @@ class Sheet:
     attributes: tuple[str, ...]
 
     def mean(self, strategy: str, metric: str, *where: str) -> Measurement | None:
-        """Return the mean over seeds; `where`: attribute, group, view, posthoc, or less."""
+        """Return the mean over seeds; `where`: attribute, group, view, posthoc, or fewer."""
         return self.means.get((strategy, Place(metric, *where)))
 
     def contrast(self, strategy: str, metric: str, *where: str) -> Contrast | None:
         """Return the contrast with the reference; `where` as in `mean`."""
         return self.against.get((strategy, Place(metric, *where)))
 
-    def measured(self) -> list[StrategyFacts]:
-        """Return the strategies that any number is about, yardsticks included."""
+    def measured_strategies(self) -> list[StrategyFacts]:
+        """Return the strategies with at least one number, yardsticks included."""
         return [s for s in self.strategies if s.label in self.seeds]
 
     def groups(self, attribute: str) -> list[str]:
@@ -61,7 +61,7 @@ def _seeds(results: Results, facts: RunFacts) -> dict[str, int]:
     for cell in facts.cells:
         if cell.status == "finished" and cell.strategy in seen:
             seen[cell.strategy].add(cell.seed)
-    return {label: len(found) or 1 for label, found in seen.items()}
+    return {label: len(seeds) or 1 for label, seeds in seen.items()}
 
 
 def _strategies(results: Results, facts: RunFacts) -> tuple[StrategyFacts, ...]:
@@ -72,7 +72,7 @@ def _strategies(results: Results, facts: RunFacts) -> tuple[StrategyFacts, ...]:
 
 
 def sheet(results: Results, facts: RunFacts) -> Sheet:
-    """Return the run's sheet; the reference is the suite's, else the one the contrasts name."""
+    """Return the run's sheet; without a reference in the suite, it is that of the contrasts."""
     reference = facts.reference or next((c.reference for c in results.contrasts), "")
     return Sheet(
         results=results,

@@ -1,4 +1,4 @@
-"""Where each strategy stands against the reference, on the few numbers that decide."""
+"""Whether each strategy is better or worse than the reference, on the few numbers that decide."""
 
 import math
 from typing import NamedTuple
@@ -15,37 +15,37 @@ class Axis(NamedTuple):
     attribute: str
     group: str
     words: str
-    """In a sentence; names in it are marked."""
+    """Its name in a sentence; an attribute's name in it is marked."""
 
     @property
     def place(self) -> tuple[str, str, str]:
-        """Where a sheet keeps it: metric, attribute, group."""
+        """What a sheet looks it up by: metric, attribute, group."""
         return self.metric, self.attribute, self.group
 
     @property
-    def plain(self) -> str:
-        """The words without marks."""
+    def unmarked(self) -> str:
+        """The words without marks around names."""
         return marked(self.words, "", "")
 
 
 class Standing(NamedTuple):
-    """Where one strategy stands against the reference on every axis."""
+    """How one strategy compares with the reference on every axis."""
 
     label: str
     better: tuple[Axis, ...]
     worse: tuple[Axis, ...]
     open: tuple[Axis, ...]
-    """Tested, without evidence of a difference."""
+    """Tested, and no difference was shown."""
     untested: tuple[Axis, ...]
 
 
 def more_examples(contrast: Contrast) -> int | None:
-    """Return how many more test examples, at least, it takes to show the observed difference.
+    """Return how many more test examples are needed, at least, to show the observed difference.
 
-    An effect detectable with n examples shrinks as 1/√n, so n′ = n (MDE / |difference|)² makes
-    the observed difference detectable at 80 % power. It is a lower bound, rounded down to two
-    digits: the seeds' share of the uncertainty does not shrink with test examples. None where
-    it is not known, or already reached.
+    The smallest detectable effect (MDE) shrinks as 1/√n. So n′ = n (MDE / |difference|)² examples
+    make the observed difference detectable at 80 % power. This is a lower bound, rounded down to
+    two digits: more test examples do not shrink the uncertainty that comes from seeds. None where
+    the effect is not known, or where n examples are enough.
     """
     mde, size = contrast.minimum_detectable_effect, abs(contrast.difference)
     if mde is None or not math.isfinite(mde) or not math.isfinite(size) or size == 0:
@@ -58,28 +58,29 @@ def more_examples(contrast: Contrast) -> int | None:
 
 
 def axes(sheet: Sheet) -> list[Axis]:
-    """Return the performance and, for every attribute audited alone, the gap."""
+    """Return the performance, and the gap of every attribute that is no intersection."""
     facts = sheet.facts
-    found = [Axis(facts.performance_metric, "", "", metric_words(facts.performance_metric))]
+    performance = facts.performance_metric
+    decisive = [Axis(performance, "", "", metric_words(performance))]
     simple = [a for a in sheet.attributes if " × " not in a]
     for attribute in simple:
         words = metric_words(facts.gap_metric)
         where = f" by {quoted(attribute)}" if len(simple) > 1 else ""
-        found.append(Axis(facts.gap_metric, attribute, "gap", words + where))
-    return found
+        decisive.append(Axis(facts.gap_metric, attribute, "gap", words + where))
+    return decisive
 
 
 def standing(sheet: Sheet, label: str) -> Standing:
-    """Return what is shown of one strategy against the reference."""
-    sorted_axes: dict[str, list[Axis]] = {}
+    """Return on which axes one strategy is shown better, worse or neither."""
+    by_verdict: dict[str, list[Axis]] = {}
     for axis in axes(sheet):
         contrast = sheet.contrast(label, *axis.place)
         verdict = contrast.verdict if contrast else "undefined"
-        sorted_axes.setdefault(verdict, []).append(axis)
+        by_verdict.setdefault(verdict, []).append(axis)
     return Standing(
         label,
-        better=tuple(sorted_axes.get("better", ())),
-        worse=tuple(sorted_axes.get("worse", ())),
-        open=tuple(sorted_axes.get("no evidence of a difference", ())),
-        untested=tuple(sorted_axes.get("undefined", ())),
+        better=tuple(by_verdict.get("better", ())),
+        worse=tuple(by_verdict.get("worse", ())),
+        open=tuple(by_verdict.get("no evidence of a difference", ())),
+        untested=tuple(by_verdict.get("undefined", ())),
     )

@@ -1,4 +1,4 @@
-"""The tables that stand without a chart: contrasts, costs, what was left out."""
+"""Tables without a chart: contrasts, every metric, groups left out of gaps, costs, failures."""
 
 import math
 from collections.abc import Iterable
@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from ..schema import Contrast, Ledger
 from .columns import headline
 from .comparison import ordered
-from .grids import Grid, Text, number, undefined_notes
+from .grids import Grid, Text, measurement_text, undefined_notes
 from .sheet import Sheet
 from .wording import (
     NOTHING,
@@ -16,17 +16,20 @@ from .wording import (
     interval,
     listed,
     metric_words,
-    plain,
+    printable,
     quantity,
 )
 
 
 def contrasts(sheet: Sheet, *, family: bool) -> Grid:
-    """Return the contrasts with the reference: the declared family's, or the uncorrected rest."""
-    found = [c for c in sheet.against.values() if (c.p_adjusted is not None) == family]
-    found.sort(key=lambda c: c.group not in ("", "gap"))
-    rows = tuple(_contrast_row(c) for c in found)
-    reasons = dict.fromkeys(c.undefined for c in found if c.undefined)
+    """Return the contrasts with the reference: those of the declared family, or all others.
+
+    Only the declared family's p values are corrected.
+    """
+    chosen = [c for c in sheet.against.values() if (c.p_adjusted is not None) == family]
+    chosen.sort(key=lambda c: c.group not in ("", "gap"))
+    rows = tuple(_contrast_row(c) for c in chosen)
+    reasons = dict.fromkeys(c.undefined for c in chosen if c.undefined)
     columns = (
         "strategy",
         "metric",
@@ -44,9 +47,9 @@ def _contrast_row(c: Contrast) -> tuple[Text, ...]:
     p = c.p_adjusted if c.p_adjusted is not None else c.p_value
     mde = c.minimum_detectable_effect
     return (
-        Text(plain(c.strategy), name=True),
+        Text(printable(c.strategy), name=True),
         Text(metric_words(c.metric) + (f", after {c.posthoc}" if c.posthoc else "")),
-        Text(" · ".join(plain(x) for x in (c.attribute, c.group) if x) or "all"),
+        Text(" · ".join(printable(x) for x in (c.attribute, c.group) if x) or "all"),
         Text(
             aligned(fixed(c.difference, digits, signed=True), digits),
             interval(c.low, c.high),
@@ -59,70 +62,69 @@ def _contrast_row(c: Contrast) -> tuple[Text, ...]:
 
 
 def tone(contrast: Contrast) -> str:
-    """Return "better" or "worse" where the declared family shows it, else ""."""
+    """Return "better" or "worse" where a contrast of the declared family shows it, else ""."""
     shown = contrast.p_adjusted is not None and contrast.verdict in ("better", "worse")
     return contrast.verdict if shown else ""
 
 
 def p_words(p: float | None) -> str:
-    """Return a p value as papers print it."""
+    """Return a p value with two or three decimals, or "< 0.001"."""
     if p is None or not math.isfinite(p):
         return NOTHING
     return "< 0.001" if p < 0.001 else f"{p:.3f}" if p < 0.1 else f"{p:.2f}"  # noqa: PLR2004
 
 
 def every_metric(sheet: Sheet) -> Grid:
-    """Return all whole-set and gap numbers: a row a metric, a column a strategy."""
+    """Return the whole test set's numbers and the gaps: a row a metric, a column a strategy."""
     keys: dict[tuple[str, str, str, str, str], None] = {}
     for m in sheet.means.values():
         if m.group in ("", "gap") and m.audit != "cost" and m.view == "original":
             keys[m.metric, m.attribute, m.group, m.view, m.posthoc] = None
     labels = [s.label for s in ordered(sheet) if s.label in sheet.seeds]
     rows = tuple(
-        (Text(_row_words(key)), *(number(sheet.mean(label, *key)) for label in labels))
+        (Text(_row_words(key)), *(measurement_text(sheet.mean(label, *key)) for label in labels))
         for key in keys
     )
     named = [(_row_words(key), sheet.mean(label, *key)) for key in keys for label in labels]
-    return Grid(("metric", *map(plain, labels)), rows, undefined_notes(named))
+    return Grid(("metric", *map(printable, labels)), rows, undefined_notes(named))
 
 
 def _row_words(key: Iterable[str]) -> str:
     metric, attribute, _, _, posthoc = key
     words = metric_words(metric)
-    words += f" by {plain(attribute)}" if attribute else ""
+    words += f" by {printable(attribute)}" if attribute else ""
     return words + (f", after {posthoc}" if posthoc else "")
 
 
 def old_beside_new(sheet: Sheet, old: Sheet) -> Grid:
-    """Return the headline numbers of a baseline beside this run's."""
+    """Return the compared numbers of a baseline and of this run, side by side."""
     labels = dict.fromkeys([*old.seeds, *sheet.seeds])
     columns = headline(sheet)
     rows = []
     for label in labels:
         for axis in columns:
-            where = axis.place
-            before, now = old.mean(label, *where), sheet.mean(label, *where)
+            before, now = old.mean(label, *axis.place), sheet.mean(label, *axis.place)
             if before is not None or now is not None:
-                name = Text(plain(label), name=True)
-                rows.append((name, Text(axis.plain), number(before), number(now)))
+                lead = (Text(printable(label), name=True), Text(axis.unmarked))
+                rows.append((*lead, measurement_text(before), measurement_text(now)))
     return Grid(("strategy", "metric", "baseline", "now"), tuple(rows))
 
 
 def left_out(sheet: Sheet) -> Grid | None:
-    """Return the groups that take no part in gaps, and why; one reason's metrics in one row."""
-    found: dict[tuple[str, str, int, str], list[str]] = {}
+    """Return the groups that take no part in gaps, with the reason; its metrics share one row."""
+    metrics_of: dict[tuple[str, str, int, str], list[str]] = {}
     for x in sheet.results.left_out:
         reason, _, metric = x.reason.partition(": left out of ")
-        found.setdefault((x.attribute, x.group, x.n, reason), []).append(metric_words(metric))
+        metrics_of.setdefault((x.attribute, x.group, x.n, reason), []).append(metric_words(metric))
     rows = tuple(
         (
-            Text(plain(attribute), name=True),
-            Text(plain(group), name=True),
+            Text(printable(attribute), name=True),
+            Text(printable(group), name=True),
             Text(f"{n:,}", number=True),
             Text(reason),
             Text(listed(sorted(set(metrics) - {""})) or "every gap"),
         )
-        for (attribute, group, n, reason), metrics in found.items()
+        for (attribute, group, n, reason), metrics in metrics_of.items()
     )
     return Grid(("attribute", "group", "n", "reason", "left out of"), rows) if rows else None
 
@@ -143,7 +145,7 @@ SPENT = (
 
 
 def cost(sheet: Sheet) -> Grid | None:
-    """Return what each cell spent in every currency, and which of its checkpoints predicts."""
+    """Return what each cell spent in every currency, and which checkpoint made the predictions."""
     cells = sheet.facts.cells
     if not cells:
         return None
@@ -152,24 +154,24 @@ def cost(sheet: Sheet) -> Grid | None:
     selected = any(x.kept_because for x in ledgers)
     rows = tuple(
         (
-            Text(plain(c.strategy), name=True),
+            Text(printable(c.strategy), name=True),
             Text(str(c.seed), number=True),
             Text(c.status, tone="worse" if c.status == "failed" else ""),
             *(
                 Text(quantity(x, getattr(c.ledger, x)) if c.ledger else NOTHING, number=True)
                 for x in columns
             ),
-            *([_kept(c.ledger)] if selected else []),
+            *([_checkpoint(c.ledger)] if selected else []),
         )
         for c in cells
     )
     titles = (metric_words(c.removesuffix("_bytes").removesuffix("_joules")) for c in columns)
-    kept = ("weights kept at",) if selected else ()
-    return Grid(("strategy", "seed", "status", *titles, *kept), rows)
+    checkpoint = ("weights kept at",) if selected else ()
+    return Grid(("strategy", "seed", "status", *titles, *checkpoint), rows)
 
 
-def _kept(ledger: Ledger | None) -> Text:
-    """Return at which fraction of the budget the weights stood that predict, and why these."""
+def _checkpoint(ledger: Ledger | None) -> Text:
+    """Return the fraction of the budget at which the predicting weights were saved, and why."""
     if ledger is None:
         return Text(NOTHING)
     return Text(f"{ledger.kept_fraction:.0%} of budget", ledger.kept_because.replace("_", " "))
@@ -179,10 +181,10 @@ def failures(sheet: Sheet) -> Grid | None:
     """Return the cells without a result, each with its reason."""
     rows = tuple(
         (
-            Text(plain(c.strategy), name=True),
+            Text(printable(c.strategy), name=True),
             Text(str(c.seed), number=True),
             Text(c.status),
-            Text(plain(c.reason)),
+            Text(printable(c.reason)),
         )
         for c in sheet.facts.cells
         if c.status != "finished"

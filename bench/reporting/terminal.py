@@ -1,4 +1,4 @@
-"""The comparison for a terminal: the page's words and numbers, without its pictures."""
+"""The answer and the comparison for a terminal, with the page's words and numbers."""
 
 from rich.console import Group, RenderableType
 from rich.padding import Padding
@@ -6,7 +6,7 @@ from rich.table import Table
 from rich.text import Text
 
 from .answer import answer
-from .columns import Cell
+from .columns import Entry
 from .comparison import Comparison, Line, comparison
 from .sheet import Sheet
 from .wording import CLOSE, OPEN, marked
@@ -45,11 +45,11 @@ def _row(line: Line) -> list[Text]:
     name = Text("  " + line.name, style="bold" if line.reference else "")
     if line.status:
         name.append(f" ({line.status})", style="red")
-    cells = [_cell(cell) for cell in line.cells]
+    cells = [_cell(cell) for cell in line.entries]
     return [name, *cells, *(Text(fact.text) for fact in line.facts)]
 
 
-def _cell(cell: Cell) -> Text:
+def _cell(cell: Entry) -> Text:
     text = Text(cell.text.strip())
     text.append(f" {cell.arrow or ' '}", style=TONES[cell.tone])
     group = f"\n{cell.group}" if cell.group else ""

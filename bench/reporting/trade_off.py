@@ -1,4 +1,4 @@
-"""Performance against gap: who stands where, and who is beaten on both."""
+"""Charts of performance against a gap, and the front: strategies that none beats on both."""
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
@@ -7,26 +7,26 @@ from typing import Any, NamedTuple
 from ..schema import Measurement
 from . import charts
 from .drawing import Canvas
-from .grids import Grid, Text, number
+from .grids import Grid, Text, measurement_text
 from .looks import anchors, looks
-from .panels import Section, said
+from .panels import FigureSet, with_interval
 from .sheet import Sheet
 from .standing import Axis, axes
-from .wording import NOTHING, decimals, estimate, fixed, listed, plain, short
+from .wording import NOTHING, decimals, estimate, fixed, listed, printable, short
 
 Pairs = Mapping[str, tuple[Measurement, Measurement]]
-"""Strategy -> performance and gap, both known."""
+"""Strategy -> its performance and its gap, where both are known."""
 
 Span = tuple[float, float]
 Box = tuple[float, float, float, float]
 """Left, right, bottom, top in pixels."""
 
 WIDTH, HEIGHT = 860, 360
-"""Of the chart, in pixels."""
+"""Size of the chart in pixels."""
 
 
 class Plane(NamedTuple):
-    """What is drawn across and up, which way is better (1: more), and the window."""
+    """The two axes of a chart, which direction is better on each (1: more), and the ranges."""
 
     axes: tuple[Axis, Axis]
     signs: tuple[int, int]
@@ -34,8 +34,8 @@ class Plane(NamedTuple):
     y: Span
 
 
-def trade_offs(sheet: Sheet, canvas: Canvas) -> list[Section]:
-    """Return performance against gap, one figure an attribute."""
+def trade_offs(sheet: Sheet, canvas: Canvas) -> list[FigureSet]:
+    """Return one chart of performance against the gap for each attribute."""
     performance, *gaps = axes(sheet)
     pairs = [(gap, _pairs(sheet, performance, gap)) for gap in gaps]
     return [_trade_off(sheet, canvas, known, (performance, gap)) for gap, known in pairs if known]
@@ -43,23 +43,23 @@ def trade_offs(sheet: Sheet, canvas: Canvas) -> list[Section]:
 
 def _pairs(sheet: Sheet, *both: Axis) -> Pairs:
     known: dict[str, tuple[Measurement, Measurement]] = {}
-    for s in sheet.measured():
+    for s in sheet.measured_strategies():
         x, y = (sheet.mean(s.label, *a.place) for a in both)
         if x is not None and y is not None and math.isfinite(x.value + y.value):
             known[s.label] = (x, y)
     return known
 
 
-def _trade_off(sheet: Sheet, canvas: Canvas, known: Pairs, both: tuple[Axis, Axis]) -> Section:
+def _trade_off(sheet: Sheet, canvas: Canvas, known: Pairs, both: tuple[Axis, Axis]) -> FigureSet:
     plane = _plane(sheet, known, both)
     inside = {k: (p, g) for k, (p, g) in known.items() if _within(p, plane.x, g, plane.y)}
     share = _front_probability(sheet, known)
     rows = [_point(sheet, label, inside[label], share.get(label)) for label in inside]
-    _stand_labels(rows, plane)
+    _place_labels(rows, plane)
     front = _front(inside, plane.signs)
     for row in rows:
         row["front"] = front.index(row["key"]) if row["key"] in front else None
-    across, up = (f"{a.plain} ({_way(s, w)} is better)" for a, s, w in _ways(plane))
+    across, up = (f"{a.unmarked} ({_way(s, w)} is better)" for a, s, w in _ways(plane))
     figure = canvas.draw(
         f"trade-off-{canvas.drawn}",
         charts.trade_off((across, up), plane.x, plane.y, (WIDTH, HEIGHT)),
@@ -69,12 +69,12 @@ def _trade_off(sheet: Sheet, canvas: Canvas, known: Pairs, both: tuple[Axis, Axi
         "The table below holds the same numbers.",
     )
     outside = [
-        f"{plain(k)} ({both[0].plain} {estimate(p)}, {both[1].plain} {estimate(g)})"
+        f"{printable(k)} ({both[0].unmarked} {estimate(p)}, {both[1].unmarked} {estimate(g)})"
         for k, (p, g) in known.items()
         if k not in inside
     ]
     notes = (f"Outside the frame: {listed(outside)}.",) if outside else ()
-    return Section(both[1].words, (figure,), (_table(known, both, share),), notes)
+    return FigureSet(both[1].words, (figure,), (_table(known, both, share),), notes)
 
 
 def _ways(plane: Plane) -> Iterable[tuple[Axis, int, tuple[str, str]]]:
@@ -86,7 +86,10 @@ def _way(sign: int, words: tuple[str, str]) -> str:
 
 
 def _plane(sheet: Sheet, known: Pairs, both: tuple[Axis, Axis]) -> Plane:
-    """Frame the trained strategies; a yardstick far off would flatten everything else."""
+    """Return a frame around the trained strategies.
+
+    Yardsticks take no part: one far away would press all others together.
+    """
     yardsticks = {s.label for s in sheet.strategies if s.yardstick}
     near = [pair for k, pair in known.items() if k not in yardsticks] or [*known.values()]
     better = [sheet.results.definitions.get(a.metric) for a in both]
@@ -96,10 +99,10 @@ def _plane(sheet: Sheet, known: Pairs, both: tuple[Axis, Axis]) -> Plane:
     return Plane(both, signs, _span([p for p, _ in near]), (0.0, y[1]) if signs[1] < 0 else y)
 
 
-def _span(found: Sequence[Measurement]) -> Span:
+def _span(shown: Sequence[Measurement]) -> Span:
     ends = [
         v
-        for m in found
+        for m in shown
         for v in (m.low, m.high, m.value, m.floor_p95)
         if v is not None and math.isfinite(v)
     ]
@@ -112,7 +115,7 @@ def _within(p: Measurement, x: Span, g: Measurement, y: Span) -> bool:
 
 
 def _front_probability(sheet: Sheet, known: Pairs) -> dict[str, float]:
-    """Return the share of draws on the front, where it was measured on these very axes."""
+    """Return how often each is on the front in bootstrap draws, if measured on these axes."""
     return {
         p.strategy: p.pareto_probability
         for p in sheet.results.trade_off
@@ -127,9 +130,10 @@ def _point(
 ) -> dict[str, Any]:
     p, g = pair
     front = "" if share is None else f" {share:.0%}"
+    on_front = f"; on the front{front}" if front else ""
     return {
         "key": label,
-        "name": plain(label),
+        "name": printable(label),
         "label": short(label) + front,
         "href": f"#{anchors(sheet)[label]}",
         "x": p.value,
@@ -138,13 +142,13 @@ def _point(
         "y": g.value,
         "y_low": g.low,
         "y_high": g.high,
-        "said": f"{said(p)}; gap {said(g)}" + (f"; on the front{front}" if front else ""),
+        "words": f"{with_interval(p)}; gap {with_interval(g)}{on_front}",
         **looks(sheet)[label]._asdict(),
     }
 
 
-def _stand_labels(rows: list[dict[str, Any]], plane: Plane) -> None:
-    """Let each label stand on a side of its point where it meets no other; else leave it out."""
+def _place_labels(rows: list[dict[str, Any]], plane: Plane) -> None:
+    """Put each label on a side of its point where it covers no other label, or leave it out."""
     taken: list[Box] = []
     for row in rows:
         across = WIDTH * (row["x"] - plane.x[0]) / (plane.x[1] - plane.x[0])
@@ -157,17 +161,17 @@ def _stand_labels(rows: list[dict[str, Any]], plane: Plane) -> None:
             "left-under": (across - 9 - width, up - 16),
         }
         boxes = {side: (a, a + width, b, b + 14) for side, (a, b) in sides.items()}
-        free = [s for s, box in boxes.items() if box[1] < WIDTH and not _meets(box, taken)]
+        free = [s for s, box in boxes.items() if box[1] < WIDTH and not _overlaps(box, taken)]
         row["side"] = free[0] if free else ""
         taken += [boxes[side] for side in free[:1]]
 
 
-def _meets(box: Box, others: Iterable[Box]) -> bool:
+def _overlaps(box: Box, others: Iterable[Box]) -> bool:
     return any(box[0] < o[1] and o[0] < box[1] and box[2] < o[3] and o[2] < box[3] for o in others)
 
 
 def _front(known: Pairs, signs: tuple[int, int]) -> list[str]:
-    """Return those that none beats on both axes, from the best performance down."""
+    """Return the strategies that none beats on both axes, the best performance first."""
     scored = sorted(
         ((signs[0] * p.value, signs[1] * g.value, label) for label, (p, g) in known.items()),
         key=lambda score: (-score[0], -score[1]),
@@ -182,7 +186,7 @@ def _front(known: Pairs, signs: tuple[int, int]) -> list[str]:
 
 
 def _floor(sheet: Sheet, known: Pairs, plane: Plane) -> list[dict[str, Any]]:
-    """Return the band of the reference's noise floor, up to the harmless edge of the frame."""
+    """Return the band of the reference's noise floor, to the edge that means no disparity."""
     label = sheet.reference if sheet.reference in known else next(iter(known))
     gap = known[label][1]
     if gap.floor_p95 is None or not math.isfinite(gap.floor_p95):
@@ -196,15 +200,15 @@ def _floor(sheet: Sheet, known: Pairs, plane: Plane) -> list[dict[str, Any]]:
 def _table(known: Pairs, both: tuple[Axis, Axis], share: Mapping[str, float]) -> Grid:
     rows = tuple(
         (
-            Text(plain(label), name=True),
-            number(p),
-            number(g),
+            Text(printable(label), name=True),
+            measurement_text(p),
+            measurement_text(g),
             Text(_floor_text(g), number=True),
             Text(f"{share[label]:.0%}" if label in share else NOTHING, number=True),
         )
         for label, (p, g) in known.items()
     )
-    titles = (both[0].plain, both[1].plain)
+    titles = (both[0].unmarked, both[1].unmarked)
     return Grid(("strategy", *titles, "noise floor (95 %)", "on the Pareto front"), rows)
 
 

@@ -1,4 +1,8 @@
-"""Numbers and names as words: no digit an interval does not support, no name that misbehaves."""
+"""Numbers and names as text.
+
+A number has no more digits than its interval supports. A name has no characters that could change
+the text around it.
+"""
 
 import math
 import unicodedata
@@ -7,7 +11,10 @@ from collections.abc import Iterable, Sequence
 from ..schema import Measurement
 
 OPEN, CLOSE = "\u2068", "\u2069"
-"""Unicode isolates around a name in a sentence: no name can turn the text after it around."""
+"""Unicode's isolating marks around a name in a sentence.
+
+A name written from right to left does not change the direction of the text after it.
+"""
 
 MINUS, FIGURE_SPACE, NOTHING = "\u2212", "\u2007", "–"
 
@@ -22,32 +29,33 @@ _ABBREVIATIONS = {
 }
 
 
-def plain(name: str) -> str:
+def printable(name: str) -> str:
     """Return a name without control and direction marks, on one line."""
-    kept = (c if unicodedata.category(c)[0] != "Z" else " " for c in name)
-    return "".join(c for c in kept if unicodedata.category(c)[0] != "C").strip() or "(no name)"
+    spaced = (c if unicodedata.category(c)[0] != "Z" else " " for c in name)
+    visible = (c for c in spaced if unicodedata.category(c)[0] != "C")
+    return "".join(visible).strip() or "(no name)"
 
 
 def short(name: str, limit: int = 22) -> str:
-    """Return a plain name of at most `limit` characters, for a chart's axis."""
-    clean = plain(name)
+    """Return a printable name of at most `limit` characters, for a chart's axis."""
+    clean = printable(name)
     return clean if len(clean) <= limit else clean[: limit - 1] + "…"
 
 
 def distinct(names: Iterable[str], limit: int = 16) -> dict[str, str]:
-    """Return each name's short form, numbered where two would look the same on an axis."""
-    found: dict[str, str] = {}
+    """Return each name's short form; a number keeps apart two that would look the same."""
+    forms: dict[str, str] = {}
     for name in names:
         form, count = short(name, limit), 2
-        while form in found.values():
+        while form in forms.values():
             number = f"…{count}"
-            form, count = plain(name)[: limit - len(number)] + number, count + 1
-        found[name] = form
-    return found
+            form, count = printable(name)[: limit - len(number)] + number, count + 1
+        forms[name] = form
+    return forms
 
 
 def quoted(name: str, limit: int = 80) -> str:
-    """Return a name marked as one, for a sentence; `marked` says how the marks are shown."""
+    """Return a name between marks, for a sentence; `marked` replaces the marks."""
     return OPEN + short(name, limit) + CLOSE
 
 
@@ -70,31 +78,31 @@ def metric_words(metric: str) -> str:
 
 
 def decimals(low: float | None, high: float | None) -> int:
-    """Return how many decimals an interval supports, 0 to 4; 3 where there is none.
+    """Return how many decimals an interval supports, 0 to 4; 3 where there is no interval.
 
-    The last digit shown is the half-width's first, or its second where the first is 1 or 2:
-    ±0.018 supports 0.764, ±0.05 supports 0.71.
+    The last decimal shown is that of the half-width's first digit, or of its second digit where
+    the first is 1 or 2: ±0.018 supports 0.764, ±0.05 supports 0.71.
     """
     if low is None or high is None or not math.isfinite(high - low) or high <= low:
         return 3
     half = (high - low) / 2
-    exponent = max(math.floor(math.log10(half)), -9)  # finer is never shown, and 1e-324 is 0
-    leading = round(half / 10**exponent, 9)  # 0.3 is stored a little short of 3 tenths
+    exponent = max(math.floor(math.log10(half)), -9)  # finer is never shown; 10**-324 would be 0
+    leading = round(half / 10**exponent, 9)  # 0.3 / 0.1 is a little under 3
     return min(max(-exponent + (1 if leading < 3 else 0), 0), 4)  # noqa: PLR2004
 
 
-def fixed(value: float, places: int, *, signed: bool = False) -> str:
-    """Return a number with `places` decimals and a true minus sign; a dash for NaN."""
+def fixed(value: float, digits: int, *, signed: bool = False) -> str:
+    """Return a number with `digits` decimals and a true minus sign; a dash for NaN."""
     if not math.isfinite(value):
         return NOTHING
-    text = f"{value:+.{places}f}" if signed else f"{value:.{places}f}"
+    text = f"{value:+.{digits}f}" if signed else f"{value:.{digits}f}"
     zero = text.strip("+-0.") == ""
     return text.lstrip("+-") if zero else text.replace("-", MINUS)
 
 
-def aligned(text: str, places: int, width: int = 4) -> str:
-    """Return a number padded on the right, so that a column aligns on the decimal point."""
-    missing = width - places + (1 if places == 0 else 0)
+def aligned(text: str, digits: int, width: int = 4) -> str:
+    """Return a number with spaces on its right, so that a column aligns on the decimal point."""
+    missing = width - digits + (1 if digits == 0 else 0)
     return text + FIGURE_SPACE * max(missing, 0)
 
 
@@ -107,8 +115,8 @@ def interval(low: float | None, high: float | None) -> str:
     """Return "0.75 to 0.78", or nothing where there is no interval."""
     if low is None or high is None or not math.isfinite(high - low):
         return ""
-    places = decimals(low, high)
-    return f"{fixed(low, places)} to {fixed(high, places)}"
+    digits = decimals(low, high)
+    return f"{fixed(low, digits)} to {fixed(high, digits)}"
 
 
 _PREFIXES = ((1e18, "E"), (1e15, "P"), (1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k"))
@@ -122,7 +130,7 @@ def _scaled(value: float, unit: str) -> str:
 
 
 def quantity(unit: str, value: float | None) -> str:
-    """Return an amount of a ledger's column with its unit: "5.1 PFLOP", "4 min 51 s"."""
+    """Return an amount of one of the ledger's columns with its unit: "5.1 PFLOP", "4 min 51 s"."""
     if value is None or not math.isfinite(value):
         return NOTHING
     if unit == "flops":

@@ -1,0 +1,182 @@
+"""The sections of the page in their order: one entry here and one template for each.
+
+To add a section, write `reports/templates/<name>.html` and add one entry to `SECTIONS`. The page,
+its navigation and its tests read this list.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Any, NamedTuple
+
+from ..facts import FactTable
+from . import (
+    curves,
+    definitions,
+    further,
+    groups,
+    reliability_diagrams,
+    tables,
+    trade_off,
+)
+from .answer import answer
+from .comparison import comparison
+from .crossing import crossings
+from .drawing import Canvas
+from .grids import Grid, Text
+from .sheet import Sheet
+from .wording import metric_words, printable, quantity
+
+Values = Mapping[str, Any]
+"""What a template reads, by name."""
+
+
+class Material(NamedTuple):
+    """What sections are made from."""
+
+    sheet: Sheet
+    baseline: Sheet | None
+    """An older run to show beside this one."""
+    canvas: Canvas
+    """Collects the charts that were drawn."""
+
+
+class Section(NamedTuple):
+    """One entry of the page's list."""
+
+    name: str
+    """The name of its template, and its address on the page."""
+    title: str
+    """In the navigation; a value called "title" replaces it."""
+    fill: Callable[[Material], Iterable[Values]]
+    """Returns the template's values, once for each time that the section is shown.
+
+    Nothing is returned where the run has nothing to show: the section is then left out.
+    """
+
+
+class Filled(NamedTuple):
+    """A section with the values that its template reads."""
+
+    template: str
+    anchor: str
+    title: str
+    values: Values
+
+
+def filled(material: Material) -> list[Filled]:
+    """Return the sections that have something to show, in the page's order."""
+    return [shown for section in SECTIONS for shown in _shown(section, material)]
+
+
+def _shown(section: Section, material: Material) -> Iterator[Filled]:
+    every = list(section.fill(material))
+    for place, values in enumerate(every, start=1):
+        anchor = section.name if len(every) == 1 else f"{section.name}-{place}"
+        title = values.get("title", section.title)
+        yield Filled(f"{section.name}.html", anchor, title, values)
+
+
+def common(sheet: Sheet) -> Values:
+    """Return the values that every template may read."""
+    return {
+        "facts": sheet.facts,
+        "reference": printable(sheet.reference) if sheet.reference else "",
+        "one_seed": set(sheet.seeds.values()) == {1},
+    }
+
+
+def _answer(material: Material) -> Iterator[Values]:
+    sheet = material.sheet
+    yield {
+        "sentences": answer(sheet),
+        "amount": quantity(sheet.facts.currency or "", sheet.facts.amount),
+        "commit": _short_commit(sheet.facts.commit),
+        "seeds": max(sheet.seeds.values(), default=0),
+    }
+
+
+def _short_commit(commit: str) -> str:
+    """Return the first twelve digits, and whether the tree was changed."""
+    digits, plus, changes = printable(commit).partition("+")
+    return digits[:12] + plus + changes if commit else ""
+
+
+def _comparison(material: Material) -> Iterator[Values]:
+    sheet = material.sheet
+    yield {
+        "comparison": comparison(sheet),
+        "crossings": crossings(sheet),
+        "contrasts": tables.contrasts(sheet, family=True),
+        "other_contrasts": tables.contrasts(sheet, family=False),
+        "every_metric": tables.every_metric(sheet),
+    }
+
+
+def _baseline(material: Material) -> Iterator[Values]:
+    if material.baseline:
+        yield {"baseline": tables.old_beside_new(material.sheet, material.baseline)}
+
+
+def _trade_off(material: Material) -> Iterator[Values]:
+    if figure_sets := trade_off.trade_offs(material.sheet, material.canvas):
+        yield {"figure_sets": figure_sets}
+
+
+def _groups(material: Material) -> Iterator[Values]:
+    figure_sets = groups.groups(material.sheet, material.canvas)
+    left_out = tables.left_out(material.sheet)
+    if figure_sets or left_out:
+        yield {"figure_sets": figure_sets, "left_out": left_out}
+
+
+def _calibration(material: Material) -> Iterator[Values]:
+    if figure_sets := reliability_diagrams.calibration(material.sheet, material.canvas):
+        yield {"figure_sets": figure_sets}
+
+
+def _cost(material: Material) -> Iterator[Values]:
+    if cost := tables.cost(material.sheet):
+        yield {
+            "cost": cost,
+            "curves": curves.learning_curves(material.sheet, material.canvas),
+            "failures": tables.failures(material.sheet),
+        }
+
+
+def _further_audits(material: Material) -> Iterator[Values]:
+    for figure_set in further.further(material.sheet, material.canvas):
+        title = printable(metric_words(figure_set.title)).capitalize()
+        yield {"title": title, "figure_set": figure_set}
+
+
+def _data(material: Material) -> Iterator[Values]:
+    if fact_tables := material.sheet.facts.data_audit:
+        yield {"grids": [_grid(table) for table in fact_tables]}
+
+
+def _grid(table: FactTable) -> Grid:
+    rows = tuple(tuple(map(_fact_text, row)) for row in table.rows)
+    return Grid(table.columns, rows, (table.note,) if table.note else (), table.title)
+
+
+def _fact_text(value: str | int | float) -> Text:
+    if isinstance(value, str):
+        return Text(printable(value))
+    return Text(f"{value:,}" if isinstance(value, int) else f"{value:.3g}", number=True)
+
+
+def _methods(material: Material) -> Iterator[Values]:
+    yield {"definitions": definitions.definitions(material.sheet)}
+
+
+SECTIONS = (
+    Section("answer", "Answer", _answer),
+    Section("comparison", "Comparison", _comparison),
+    Section("baseline", "Baseline", _baseline),
+    Section("trade-off", "Trade-off", _trade_off),
+    Section("groups", "Groups", _groups),
+    Section("calibration", "Calibration", _calibration),
+    Section("cost", "Cost", _cost),
+    Section("audit", "Further audits", _further_audits),
+    Section("data", "Data", _data),
+    Section("methods", "Methods", _methods),
+)
