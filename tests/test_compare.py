@@ -12,7 +12,7 @@ from tests._evidence import evidence
 from tests._population import Population
 from tunefair.measuring.contrasts import HEADLINE, Side, contrasts, difference, differences, holm
 from tunefair.measuring.measure import measure, paired_differences
-from tunefair.schema import AuditSettings, Metric
+from tunefair.schema import AuditSettings, Metric, Place
 
 SETTINGS = AuditSettings(replicates=200)
 AUDITS = ("accuracy", "calibration", "group_fairness")
@@ -145,9 +145,7 @@ class TestDifference:
 
     def test_undefined_stays_undefined(self):
         lost = Side(np.array([np.nan]), np.full(2000, np.nan), (0,), "mean", 0, "no positives")
-        found = {
-            ("x", "", "", "original", ""): difference(lost, side([1]), metric(), matched=True)
-        }
+        found = {Place("x"): difference(lost, side([1]), metric(), matched=True)}
         contrast = contrasts([("a", "b", found)])[0]
         assert contrast.verdict == "undefined"
         assert contrast.undefined == "no positives"
@@ -236,7 +234,7 @@ class TestGateDifferences:
         baseline = better_by(evidence(1500, seeds=(0, 1, 2)), 0.3, "full")
         run = evidence(1500, seeds=(7, 8), seed=5)
         found = paired_differences(run, baseline, SETTINGS, audits=AUDITS)
-        loss = found["accuracy", "", "", "original", ""]
+        loss = found[Place("accuracy")]
         assert loss.loss > 0
         assert loss.p_loss() < 0.01
         assert not loss.undefined
@@ -246,8 +244,8 @@ class TestGateDifferences:
         rows = np.arange(100, 500)
         run = replace(baseline, test=tuple(p.take(rows) for p in baseline.test))
         found = paired_differences(run, baseline, SETTINGS, audits=["accuracy"])
-        assert found["accuracy", "", "", "original", ""].n == 400
-        assert found["accuracy", "", "", "original", ""].value == 0
+        assert found[Place("accuracy")].n == 400
+        assert found[Place("accuracy")].value == 0
 
 
 @pytest.mark.slow
@@ -281,9 +279,9 @@ def test_pairs_need_known_strategies():
         measure([evidence(100)], SETTINGS, audits=["accuracy"], reference="fulll")
 
 
-def test_every_key_of_both_sides():
-    key, other = ("x", "", "", "original", ""), ("y", "", "", "original", "")
+def test_every_place_of_both_sides():
+    place, other = Place("x"), Place("y")
     metrics = {"x": metric(), "y": metric("neither")}
-    both = {key: side([0.5]), other: side([0.5])}
-    assert set(differences(both, both, metrics)) == {key}
+    both = {place: side([0.5]), other: side([0.5])}
+    assert set(differences(both, both, metrics)) == {place}
     assert differences(both, {}, metrics) == {}
