@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy.special import ndtri
 
 from tunefair.tuning import expected_best
 from tunefair.tuning.curve import (
@@ -104,7 +105,7 @@ def test_the_interval_covers(trials, correlation):
 
 def planted(rng, *, slope, level, trials=16):
     """Return validation and test draws of a strategy that tuning helps by `slope`."""
-    validation = rng.standard_normal(trials)
+    validation = rng.permutation(ndtri((np.arange(trials) + 0.5) / trials))
     test = level + slope * validation + rng.normal(0, 0.05, trials)
     return validation, test[:, None] + rng.normal(0, 0.02, 401) * np.r_[0, np.ones(400)]
 
@@ -114,14 +115,14 @@ def test_a_planted_crossing_is_found(seed):
     """`steady` is better untuned, `tunable` from two or three trials on."""
     rng = np.random.default_rng(seed)
     trials = {
-        "steady": planted(rng, slope=0.05, level=0.8),
+        "steady": planted(rng, slope=0.05, level=0.6),
         "tunable": planted(rng, slope=1.0, level=0.0),
     }
     lines = {label: curve(v, t[:, 0]) for label, (v, t) in trials.items()}
     drawn = {label: plausible(v, t, rng=rng) for label, (v, t) in trials.items()}
     found = crossings(lines, drawn, higher=True)[-1]
     assert (found.before, found.after) == ("steady", "tunable")
-    assert 2 <= found.k <= 8
+    assert 2 <= found.k <= 4
     assert found.share > 0.5
     chance = best_chances(drawn, higher=True)
     assert chance["steady"][0] > 0.9
