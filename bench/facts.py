@@ -59,6 +59,30 @@ class ModelCard:
     fingerprint: str = ""
     """sha256 of its weights."""
     parameters: int | None = None
+    max_tokens: int | None = None
+    """Longer texts are cut to so many tokens."""
+
+
+class Collapse(NamedTuple):
+    """One seed of a strategy that gives nearly every test example the same answer."""
+
+    strategy: str
+    seed: int
+    answer: str
+    """The class that it predicts."""
+    share: float
+    """Share of the test examples with that prediction."""
+
+
+class CutTexts(NamedTuple):
+    """How many test texts were longer than `max_tokens`: the model read only their start."""
+
+    attribute: str
+    """"" for the whole test set."""
+    group: str
+    n: int
+    """Test examples of the group."""
+    cut: int
 
 
 class FactTable(NamedTuple):
@@ -78,6 +102,8 @@ class RunFacts:
     """
 
     suite: str
+    date: str = ""
+    """The day on which the run began, or the predictions were audited: "2026-11-25"; UTC."""
     task: str = ""
     """Fingerprint of the data."""
     audits: tuple[str, ...] = ()
@@ -109,3 +135,7 @@ class RunFacts:
     command: str = ""
     """The command that makes this report again."""
     data_audit: tuple[FactTable, ...] = ()
+    collapsed: tuple[Collapse, ...] = ()
+    cut_texts: tuple[CutTexts, ...] = ()
+    mixture: tuple[str, ...] = ()
+    """A sentence for each difference in how cells were made: packages, commits, hardware."""

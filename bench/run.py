@@ -90,13 +90,18 @@ def facts_of(prepared: prepare.Prepared, text: str, command: str) -> RunFacts:
     strategies += [_yardstick_facts(name, prepared.task) for name in suite.yardsticks]
     return RunFacts(
         suite=suite.name,
+        date=provenance.today(),
         task=prepared.cells[0].task,
         audits=suite.audit.audits,
         pairs=suite.audit.pairs,
         training_counts=run_folder.training_counts(prepared.task),
         suite_toml=text,
         card=prepared.task.card,
-        model=ModelCard(name=suite.model.source, fingerprint=prepared.cells[0].model_fingerprint),
+        model=ModelCard(
+            name=suite.model.source,
+            fingerprint=prepared.cells[0].model_fingerprint,
+            max_tokens=suite.model.max_tokens,
+        ),
         strategies=tuple(strategies),
         cells=tuple(cells),
         currency=suite.budget.currency,

@@ -2,6 +2,7 @@
 
 import platform
 import subprocess
+from datetime import UTC, datetime
 from functools import cache
 from importlib import metadata
 from pathlib import Path
@@ -24,6 +25,11 @@ def environment() -> dict[str, str]:
         "processor": processor(),
     }
     return facts | {name: version(name) for name in PACKAGES}
+
+
+def today() -> str:
+    """Return today's date in UTC, such as "2026-11-25"."""
+    return datetime.now(UTC).date().isoformat()
 
 
 def version(package: str) -> str:

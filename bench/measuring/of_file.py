@@ -58,6 +58,7 @@ def results(found: list[Evidence], settings: AuditSettings) -> tuple[Results, Ru
     computed = measure(found, settings, audits=AUDITS, reference=reference)
     facts = RunFacts(
         suite=found[0].strategy,
+        date=provenance.today(),
         strategies=tuple(StrategyFacts(label=e.strategy, use="predictions") for e in found),
         reference=reference or found[0].strategy,
         settings=settings,

@@ -53,7 +53,7 @@ def _write(run: Path, computed: Results, key: str) -> None:
 
 
 def key_of(facts: RunFacts) -> str:
-    """Return a hash of all that results depend on: the facts and the code that computes."""
+    """Return a hash of all that results depend on: the code and the facts, without the date."""
     code = sorted(Path(tunefair.__file__).parent.rglob("*.py"))
-    parts = [run_folder.facts_json(facts), *(path.read_bytes() for path in code)]
+    parts = [run_folder.facts_json(replace(facts, date="")), *(path.read_bytes() for path in code)]
     return hashlib.sha256(b"\0".join(hashlib.sha256(p).digest() for p in parts)).hexdigest()
