@@ -62,7 +62,7 @@ def build(folder: Path, *, steps: int = 6, own: bool = True) -> Path:
 def tunefair(*arguments: object, **options: object) -> subprocess.CompletedProcess[str]:
     """Run the command line in a process of its own."""
     return subprocess.run(
-        [sys.executable, "-m", "tunefair.cli.app", *map(str, arguments)],
+        [sys.executable, "-m", "tunefair", *map(str, arguments)],
         capture_output=True,
         text=True,
         env=os.environ | {"COLUMNS": "200"},
@@ -74,7 +74,7 @@ def tunefair(*arguments: object, **options: object) -> subprocess.CompletedProce
 def start(*arguments: object) -> subprocess.Popen[str]:
     """Start the command line and do not wait."""
     return subprocess.Popen(
-        [sys.executable, "-m", "tunefair.cli.app", *map(str, arguments)],
+        [sys.executable, "-m", "tunefair", *map(str, arguments)],
         stderr=subprocess.PIPE,
         stdout=subprocess.DEVNULL,
         text=True,

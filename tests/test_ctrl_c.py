@@ -43,7 +43,7 @@ def _heard():
 def started(*arguments):
     """The command line in a process group of its own, as a shell runs it."""
     process = subprocess.Popen(
-        [sys.executable, "-m", "tunefair.cli.app", *map(str, arguments)],
+        [sys.executable, "-m", "tunefair", *map(str, arguments)],
         env=os.environ | {"TUNEFAIR_CHECKPOINT_SECONDS": "0", "COLUMNS": "200"},
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,

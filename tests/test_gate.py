@@ -625,7 +625,7 @@ class TestCommandLine:
 
     def invoke(self, *arguments: object) -> tuple[int, str]:
         made = subprocess.run(
-            [sys.executable, "-m", "tunefair.cli.app", *map(str, arguments)],
+            [sys.executable, "-m", "tunefair", *map(str, arguments)],
             capture_output=True, text=True, check=False,
         )  # fmt: skip
         return made.returncode, made.stdout + made.stderr

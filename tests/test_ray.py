@@ -75,7 +75,7 @@ def test_no_address_is_one_line():
 def on_two_nodes(suite, runs, *more):
     return _cluster.alone(
         *(sys.executable, "-m", "tests._cluster"),
-        *(sys.executable, "-m", "tunefair.cli.app", "run", suite, "--runs", runs, *more),
+        *(sys.executable, "-m", "tunefair", "run", suite, "--runs", runs, *more),
         *("--launcher", "ray", "--address", _cluster.ADDRESS),
         capture_output=True,
         timeout=600,

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 from rich.console import Console
 
+from .. import __version__
 from ..schema import BadInputError
 
 if TYPE_CHECKING:
@@ -54,6 +55,22 @@ Replicates = Annotated[int, typer.Option(min=100, help="Bootstrap draws.")]
 DrawSeed = Annotated[int, typer.Option(help="Of the bootstrap.")]
 MinGroupSize = Annotated[int, typer.Option(min=1, help="Smaller groups make no gap.")]
 RunFolder = Annotated[Path, typer.Argument(help="A run's folder, for example runs/embedded.")]
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        out.print(f"tunefair {__version__}", highlight=False)
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    version: Annotated[
+        bool,
+        typer.Option("--version", help="Print the version.", callback=_version, is_eager=True),
+    ] = False,
+) -> None:
+    """Compare ways of fine-tuning a text classifier: equal budgets, honest audits."""
 
 
 @app.command()
@@ -400,7 +417,3 @@ def main() -> None:
         if end.code in _STOPPED:
             _say("stopped; the same command goes on where this one ended")
         raise
-
-
-if __name__ == "__main__":
-    main()

@@ -148,7 +148,10 @@ def _start_fork_server() -> None:
     """Start it deaf to Ctrl-C, which a terminal sends to all: the launcher ends the workers.
 
     What is blocked here is blocked there for ever, and reaches the launcher when it is done.
+    It starts with `python -c`, which would import from the current directory: a file there that
+    is called torch.py is not ours to run.
     """
+    os.environ["PYTHONSAFEPATH"] = "1"
     resource_tracker.ensure_running()  # else the fork server starts it, and that unblocks
     heard = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:

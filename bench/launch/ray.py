@@ -8,7 +8,7 @@ import os
 import tempfile
 import uuid
 from collections.abc import Callable, Sequence
-from contextlib import suppress
+from contextlib import chdir, suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -134,7 +134,9 @@ def connect(address: str) -> Any:
     except ModuleNotFoundError:
         raise BadInputError("--launcher ray: pip install 'tunefair[ray]'") from None
     try:
-        ray.init(address=address, log_to_driver=False, logging_level="error")
+        # Ray's workers would import from the directory that we are in: let that be an empty one.
+        with tempfile.TemporaryDirectory() as empty, chdir(empty):
+            ray.init(address=address, log_to_driver=False, logging_level="error")
     except (ConnectionError, RuntimeError, ValueError) as error:
         line = memory.line(error)[:200]
         raise BadInputError(f"--address {address}: no Ray cluster answers ({line})") from None

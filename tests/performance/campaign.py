@@ -59,7 +59,7 @@ class Campaign:
 
     def start(self, **environment: str) -> subprocess.Popen[str]:
         """Start or resume the run, all of its processes in a group of their own."""
-        command = [sys.executable, "-m", "tunefair.cli.app", "run", str(self.suite), *self.more]
+        command = [sys.executable, "-m", "tunefair", "run", str(self.suite), *self.more]
         return subprocess.Popen(
             [*command, "--runs", str(self.folder)],
             env=os.environ | {"TUNEFAIR_CHECKPOINT_SECONDS": "0"} | environment,

@@ -124,7 +124,7 @@ def test_the_whole_command(tmp_path, n, seconds, gib):
         [
             sys.executable,
             "-m",
-            "tunefair.cli.app",
+            "tunefair",
             "audit",
             str(file),
             *flags,

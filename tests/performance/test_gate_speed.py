@@ -32,7 +32,7 @@ GROUPS = ("true_positive_rate", "false_positive_rate", "precision", "selection_r
 def spent(*arguments: object) -> tuple[float, float, int]:
     """Return processor seconds, GiB at most, and the exit code of a command."""
     process = subprocess.Popen(
-        [sys.executable, "-m", "tunefair.cli.app", *map(str, arguments)],
+        [sys.executable, "-m", "tunefair", *map(str, arguments)],
         env=os.environ | {"OMP_NUM_THREADS": "1"},
         stdout=subprocess.DEVNULL,
     )
