@@ -45,6 +45,7 @@ check: $(READY)
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	$(BIN)/deptry bench strategies
 
 # Ratios, measured side by side in one run; never part of the suite, for machines are noisy.
 performance: $(READY)

