@@ -55,6 +55,15 @@ def tfidf(task: Task) -> tuple[Predictions, Predictions]:
 
 
 YARDSTICKS: Mapping[str, Yardstick] = {"majority": majority, "tfidf": tfidf}
+EXPLAINED = {
+    "majority": "predicts the most frequent label in training",
+    "tfidf": "logistic regression on the words of a text",
+}
+"""What each does, in a few words."""
+EXPLAINED_BY_GROUP = {
+    "majority": "is told the group of each text and predicts that group's most frequent label"
+}
+"""The same, for a task with groups, where it differs."""
 READ_GROUPS = frozenset({"majority"})
 """Those that are told the group of every text."""
 

@@ -1,14 +1,16 @@
 """The first paragraph: what it may say is decided by verdicts, and by nothing else."""
 
+import dataclasses
 import math
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests._results import EMBEDDED, Level, contrast, facts, measurements
-from tunefair.facts import CellFacts
-from tunefair.reporting.answer import answer
+from tests._results import EMBEDDED, Level, contrast, facts, measurements, results
+from tunefair.facts import CellFacts, Collapse, CutTexts, ModelCard, RunFacts
+from tunefair.reporting import tables
+from tunefair.reporting.answer import answer, lines
 from tunefair.reporting.sheet import sheet
 from tunefair.reporting.standing import more_examples
 from tunefair.reporting.wording import marked
@@ -37,9 +39,13 @@ def test_a_clear_winner_is_named_with_what_it_is_better_on() -> None:
     )
     assert first == (
         "At this budget (5.1 PFLOP a cell), ship `weighted`: it is shown better than `full` on "
-        "equalized odds difference, and no difference is shown on accuracy (one under 0.017 "
-        "could go unseen)."
+        "equalized odds difference."
     )
+    assert rest[0] == "`weighted` has equalized odds difference 0.12 instead of 0.26 (p 0.012)."
+    assert (
+        "On accuracy, no difference is shown between `weighted` and `full`; one under 0.017 could "
+        "go unseen."
+    ) in rest
     assert "Shown worse: `lora` on accuracy." in rest
 
 
@@ -53,7 +59,7 @@ def test_nothing_decided_says_so_and_what_it_would_take() -> None:
         ]
     )
     assert first == (
-        "No strategy is shown better than `full` on accuracy or equalized odds difference."
+        "Keep `full`: no strategy is shown better on accuracy or equalized odds difference."
     )
     needed = math.floor(2294 * ((0.09 / 0.06) ** 2 - 1) / 100) * 100
     assert any(
@@ -74,13 +80,13 @@ def test_a_trade_off_is_left_to_the_reader() -> None:
     )
     assert first == (
         "`weighted` is a trade: shown better than `full` on equalized odds difference and worse "
-        "on accuracy. Which to ship is yours to weigh."
+        "on accuracy. Which to ship is your decision."
     )
     assert "ship `" not in first
 
 
 def test_two_winners_are_not_ranked() -> None:
-    first, second, *_ = paragraph(
+    first, *rest = paragraph(
         [
             contrast("weighted", GAP, -0.13, "better"),
             contrast("weighted", "accuracy", 0.0, NOTHING),
@@ -88,9 +94,9 @@ def test_two_winners_are_not_ranked() -> None:
             contrast("lora", GAP, 0.01, NOTHING),
         ]
     )
-    assert "`lora` and `weighted` are each shown better than `full`" in first
-    assert first.endswith("which of them is best was not tested.")
-    assert second == ("Shown better: `lora` on accuracy; `weighted` on equalized odds difference.")
+    assert "ship one of `lora` and `weighted`: each is shown better than `full`" in first
+    assert "Which of them is best was not tested." in rest
+    assert "Shown better: `lora` on accuracy; `weighted` on equalized odds difference." in rest
 
 
 def test_a_failed_reference_decides_nothing() -> None:
@@ -111,7 +117,10 @@ def test_a_failed_reference_decides_nothing() -> None:
 def test_only_one_strategy_is_compared_with_nothing() -> None:
     first, second, *_ = paragraph([], {"full": EMBEDDED["full"]})
     assert first.startswith("Only `full` was measured")
-    assert second == "`full` reaches accuracy 0.764 and equalized odds difference 0.26."
+    assert second == (
+        "`full` reaches accuracy 0.764 (0.744 to 0.783) and equalized odds difference 0.26 "
+        "(0.19 to 0.32)."
+    )
 
 
 def test_predictions_without_a_reference_are_described_only() -> None:
@@ -147,6 +156,111 @@ def test_who_answers_everything_alike_gets_no_praise_for_it() -> None:
     said = [sentence.text for sentence in answer(shown)]
     assert [s for s in said if "the same answer" in s and "lora" in s and "full" not in s]
     assert not [s for s in said if "by chance" in s and "lora" in s]
+
+
+def lines_of(found: Results, known: RunFacts) -> dict[str, list[str]]:
+    return {
+        line.name: [marked(s.text, "`", "`") for s in line.sentences]
+        for line in lines(sheet(found, known))
+    }
+
+
+def test_three_lines_come_first_and_a_collapse_before_them() -> None:
+    levels = {k: EMBEDDED[k] for k in ("full", "weighted")}
+    found = results(levels)
+    assert list(lines_of(found, facts(levels))) == ["ship", "sure", "unknown", "rest"]
+    collapse = Collapse("weighted", 1, "biased", 1.0)
+    shown = lines_of(found, facts(levels, collapsed=(collapse,)))
+    assert next(iter(shown)) == "alarm"
+    assert shown["alarm"][0].startswith(
+        "`weighted` collapsed in 1 of 3 seeds (seed 1): it answers `biased` for every test "
+        "example."
+    )
+    assert not any("ship `weighted`" in s for s in shown["ship"])  # though its gap is smaller
+    nothing = lines_of(found, facts(levels, collapsed=(Collapse("full", 0, "biased", 0.996),)))
+    assert "99.6% of the test examples" in nothing["alarm"][0]
+    assert nothing["ship"] == [
+        "Nothing is decided: `full`, which the others are compared with, collapsed."
+    ]
+
+
+def test_attributes_share_a_sentence_where_the_same_holds_for_them() -> None:
+    levels = {k: EMBEDDED[k] for k in ("full", "lora")}
+    attributes = ("target", "dialect")
+    rows = tuple(
+        row
+        for i, attribute in enumerate(attributes)
+        for label in levels
+        for row in measurements(label, levels[label], attribute=attribute)
+        if row.attribute or not i
+    )
+    tested = [contrast("lora", GAP, 0.01, NOTHING, attribute=a) for a in attributes]
+    shown = lines_of(Results(measurements=rows, contrasts=(*tested,)), facts(levels))
+    text = "On equalized odds difference by `target` and `dialect`, nothing is decided for `lora`"
+    (only,) = (s for s in shown["unknown"] if "nothing is decided" in s)
+    assert only.startswith(text)
+
+
+def test_who_is_harmed_on_how_many_by_which_definition() -> None:
+    levels = {"full": EMBEDDED["full"]}
+    rest = lines_of(results(levels), facts(levels))["rest"]
+    group = next(s for s in rest if s.startswith("Groups under `full`"))
+    assert "equalized odds difference 0.26" in group
+    assert "for `jews` (n = 417)" in group
+    assert "for `female` (n = 595)" in group
+    flagged = next(s for s in rest if "four-fifths rule flags" in s)
+    ratios = {
+        m.group: m.value
+        for m in results(levels).measurements
+        if m.metric == "impact_ratio" and m.seed is None and m.value < 0.8
+    }
+    assert all(
+        f"`{group}`, selected {value:.2f} times" in flagged for group, value in ratios.items()
+    )
+    assert any(s.startswith("Definition of equalized odds difference: larger of") for s in rest)
+
+
+def test_beside_no_disparity_stand_the_disparities_that_are_shown() -> None:
+    levels = {"full": Level(gap=0.10)}  # demographic parity 0.11, above its floor of 0.10
+    rest = lines_of(results(levels), facts(levels))["rest"]
+    under = next(s for s in rest if "no disparity is shown in this gap" in s)
+    assert "Other gaps do show one: `full`:" in under
+    assert "demographic parity difference 0.11, floor 0.10" in under
+    assert "the four-fifths rule flags `black`, selected 0.7" in under
+    small = {"full": Level(gap=0.01)}
+    rest = lines_of(results(small), facts(small))["rest"]
+    alone = next(s for s in rest if "no disparity is shown in this gap" in s)
+    assert alone.endswith("no disparity is shown in this gap.") or "four-fifths" in alone
+
+
+def test_an_effect_larger_than_possible_is_called_undetectable() -> None:
+    levels = {k: EMBEDDED[k] for k in ("full", "lora")}
+    wide = contrast("lora", GAP, 0.01, NOTHING, minimum_detectable_effect=5.6)
+    found = dataclasses.replace(results(levels), contrasts=(wide,))
+    shown = lines_of(found, facts(levels))
+    assert (
+        "No difference in equalized odds difference, however large, could be shown with this data."
+    ) in shown["sure"]
+    assert "5.6" not in str(shown)
+    grid = tables.contrasts(sheet(found, facts(levels)), family=True)
+    assert [row[5].text for row in grid.rows] == ["none"]
+
+
+def test_cut_texts_and_cells_made_differently_are_cautions() -> None:
+    levels = {"full": EMBEDDED["full"]}
+    cut = (
+        CutTexts("", "", 2294, 230),
+        CutTexts("target", "female", 595, 119),
+        CutTexts("target", "jews", 417, 2),
+    )
+    model = ModelCard(name="m", max_tokens=64)
+    mixture = ("2 of 4 cells were made with torch 2.12.0, 2 with torch 2.13.0.",)
+    rest = lines_of(results(levels), facts(levels, cut_texts=cut, model=model, mixture=mixture))
+    assert (
+        "230 of 2,294 test texts (10 %) are longer than 64 tokens: the model reads only their "
+        "start: under 1 % of `jews` to 20 % of `female`."
+    ) in rest["rest"]
+    assert any(mixture[0] in s and "not made alike" in s for s in rest["rest"])
 
 
 def test_all_cells_failed() -> None:

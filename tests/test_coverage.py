@@ -67,13 +67,13 @@ class TestReport:
         assert f"{low:.1f} to {high:.1f}" in page
 
     def test_a_deciding_number_that_falls_short_is_a_caution(self, monkeypatch):
-        assert not any("held the truth" in s.text for s in answer(self.shown))
+        assert not any("contained the true value" in s.text for s in answer(self.shown))
         monkeypatch.setitem(COVERAGE, "accuracy", Coverage(PROMISED - 4, 97.0))
-        said = [s for s in answer(self.shown) if "held the truth" in s.text]
+        said = [s for s in answer(self.shown) if "contained the true value" in s.text]
         assert [s.kind for s in said] == ["caution"]
         assert f"as few as {PROMISED - 4:.1f} %" in said[0].text
         summary = report.markdown(results(EMBEDDED), facts(EMBEDDED))
-        assert "held the truth in as few as" in summary
+        assert "contained the true value in as few as" in summary
 
     def test_json_has_it(self):
         found = json.loads(report.as_json(results(EMBEDDED), facts(EMBEDDED)))["coverage"]

@@ -3,11 +3,13 @@
 import dataclasses
 import json
 import re
+from io import StringIO
 from itertools import pairwise
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from rich.console import Console
 
 from tests._results import EMBEDDED, GROUPS, Level, contrast, facts, measurements, results
 from tunefair.reporting import report
@@ -20,6 +22,7 @@ from tunefair.reporting.looks import look
 from tunefair.reporting.sheet import Sheet, sheet
 from tunefair.reporting.tables import contrasts, left_out
 from tunefair.reporting.trade_off import trade_offs
+from tunefair.reporting.wording import marked
 from tunefair.schema import LeftOut, Measurement, Results
 
 FEW = {k: EMBEDDED[k] for k in ("tfidf", "full", "lora", "weighted")}
@@ -155,6 +158,104 @@ def test_the_four_fifths_rule_is_flagged_in_the_bias_audit_table() -> None:
     assert len(law.rows) == len(FEW) * len(GROUPS)
     for *_, ratio, flag in law.rows:
         assert (float(ratio.text) < 0.8) == (flag.text == "under four fifths")
+
+
+LONGEST = "counterfactual_augmentation+demographic_parity_threshold"
+ATTRIBUTES = ("socioeconomic_background", "first_language_of_author")
+
+
+def two_attributes() -> Sheet:
+    levels = dict.fromkeys(("full", LONGEST, "tfidf"), EMBEDDED["weighted"])
+    groups = {
+        "speakers_of_other_languages": (900, 0.5, -0.4),
+        "southern_hemisphere": (900, 0.6, 0.4),
+    }
+    rows = tuple(
+        row
+        for i, attribute in enumerate(ATTRIBUTES)
+        for label, level in levels.items()
+        for row in measurements(label, level, groups, attribute)
+        if row.attribute or not i
+    )
+    contrasts = (contrast(LONGEST, "accuracy", -0.012, "worse"),)
+    return sheet(Results(measurements=rows, contrasts=contrasts), facts(levels))
+
+
+@pytest.mark.parametrize("attributes", [1, 2])
+@pytest.mark.parametrize("width", [60, 80, 100, 120])
+def test_a_terminal_cuts_and_breaks_nothing(width: int, attributes: int) -> None:
+    shown = sheet_of(results(FEW)) if attributes == 1 else two_attributes()
+    console = Console(file=StringIO(), width=width)
+    console.print(report.terminal(shown.results, shown.facts))
+    text = console.file.getvalue()
+    assert max(map(len, text.splitlines())) <= width
+    assert "…" not in text
+    content = comparison(shown)
+    table = text[text.index(content.blocks[0].title) :]
+    words = set(text.split())
+    for block in content.blocks:
+        assert block.title in table
+        for line in block.lines:
+            assert line.name in table
+            for number in line.entries:
+                assert number.text.strip() in words
+                assert number.interval.replace(" to ", "–") in words
+                assert number.group in text
+            assert all(fact.text.replace(" and ", " ").split()[0] in words for fact in line.facts)
+    titles = (marked(column.title, "", "") for column in content.columns)
+    assert {word for title in titles for word in title.split()} <= {w.strip(":") for w in words}
+
+
+def test_a_wide_terminal_has_a_table_and_a_narrow_one_a_list() -> None:
+    def printed(width: int) -> str:
+        console = Console(file=StringIO(), width=width)
+        console.print(report.terminal(results(FEW), facts(FEW)))
+        return console.file.getvalue()
+
+    assert "strategy" in printed(120)
+    assert "accuracy: 0." in printed(60)
+
+
+def test_a_page_without_groups_has_no_words_about_them() -> None:
+    rows = tuple(m for m in results(FEW).measurements if not m.attribute)
+    contrasts = tuple(c for c in results(FEW).contrasts if not c.attribute)
+    found = dataclasses.replace(
+        results(FEW), measurements=rows, contrasts=contrasts, left_out=(), trade_off=(),
+        reliability=tuple(x for x in results(FEW).reliability if not x.attribute),
+    )  # fmt: skip
+    known = facts(FEW, training_counts={}, data_audit=(), card=None)
+    html = report.render(found, known)
+    body = re.sub(r"<(script|style)[^>]*>.*?</\1>", "", html[html.index("<main>") :], flags=re.S)
+    text = re.sub(r"<[^>]*>", " ", body).lower().replace("tunefair", "")
+    assert (
+        re.findall(r"fair|odds|parity|dispar|\bgaps?\b|\bgroups?\b|four.fifths|floor", text) == []
+    )
+
+
+def test_the_front_and_its_percentages_are_of_the_same_strategies() -> None:
+    levels = {"majority": EMBEDDED["majority"]} | FEW
+    found = results(levels)
+    left = tuple(p for p in found.trade_off if p.strategy != "weighted")
+    section = trade_offs(sheet_of(dataclasses.replace(found, trade_off=left), levels), Canvas())[0]
+    points = {r["key"]: r for r in json.loads(section.figures[0].rows) if "key" in r}
+    assert points["weighted"]["front"] is None  # the best of all, but without a percentage
+    assert "%" not in points["weighted"]["label"]
+    assert all(" 0%" not in p["label"] for p in points.values() if p["front"] is not None)
+
+
+def test_a_yardstick_says_what_it_predicts() -> None:
+    levels = {"majority": EMBEDDED["majority"]} | FEW
+    known = facts(levels)
+    told = tuple(
+        dataclasses.replace(s, needs_groups_in=frozenset({"train", "inference"}))
+        if s.label == "majority"
+        else s
+        for s in known.strategies
+    )
+    shown = sheet(results(levels), dataclasses.replace(known, strategies=told))
+    options = {x.name: x.options for b in comparison(shown).blocks for x in b.lines}
+    assert "told the group of each text" in options["majority"]
+    assert options["tfidf"] == "logistic regression on the words of a text"
 
 
 def test_rows_of_other_views_stay_out_of_the_group_tables() -> None:

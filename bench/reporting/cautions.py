@@ -1,20 +1,39 @@
-"""What a reader must know beside the decision: yardsticks, floors, failures, single seeds."""
+"""What a reader must know beside the decision: collapsed seeds, yardsticks, failures, limits."""
 
 from collections.abc import Iterator
 
+from ..facts import Collapse, CutTexts
 from ..statistics import coverage
 from .sentence import Sentence, names
 from .sheet import Sheet
-from .standing import axes
-from .wording import decimals, estimate, fixed, listed, metric_words, quoted
+from .standing import answers_alike, axes
+from .wording import listed, metric_words, quoted
+
+
+def collapsed_seeds(sheet: Sheet) -> Iterator[Sentence]:
+    """Say which strategies give nearly every example the same answer; this comes first."""
+    seeds: dict[str, list[Collapse]] = {}
+    for collapse in sheet.facts.collapsed:
+        seeds.setdefault(collapse.strategy, []).append(collapse)
+    for label, those in seeds.items():
+        total = sheet.seeds.get(label, len(those))
+        share = min(c.share for c in those)
+        everything = "every test example" if share == 1 else f"{share:.1%} of the test examples"
+        answers = listed([quoted(a) for a in dict.fromkeys(c.answer for c in those)], "or")
+        yield Sentence(
+            "alarm",
+            f"{quoted(label)} collapsed in {len(those)} of {total} "
+            f"seed{'s' * (total > 1)} (seed {listed([str(c.seed) for c in those])}): it answers "
+            f"{answers} for {everything}. Do not ship it; that its gaps are small is no merit.",
+        )
 
 
 def yardstick_ahead(sheet: Sheet) -> Iterator[Sentence]:
-    """Say when a yardstick is shown better than the reference: that comes before all else."""
+    """Say when a yardstick is shown better than the reference: that comes before the decision."""
     for label, verdict in _yardsticks(sheet):
         if verdict == "better":
             yield Sentence(
-                "decision",
+                "ship",
                 f"The yardstick {quoted(label)}, which needs no fine-tuning, is shown better than "
                 f"{quoted(sheet.reference)} on {metric_words(sheet.facts.performance_metric)}: "
                 "settle that before choosing a strategy.",
@@ -26,7 +45,7 @@ def yardstick_level(sheet: Sheet) -> Iterator[Sentence]:
     level = [label for label, v in _yardsticks(sheet) if v == "no evidence of a difference"]
     if level:
         yield Sentence(
-            "caution",
+            "unknown",
             f"{quoted(sheet.reference)} is not shown better than the yardstick {names(level)} on "
             f"{metric_words(sheet.facts.performance_metric)}.",
         )
@@ -39,41 +58,24 @@ def _yardsticks(sheet: Sheet) -> Iterator[tuple[str, str]]:
             yield strategy.label, contrast.verdict
 
 
-def floors(sheet: Sheet) -> Iterator[Sentence]:
-    """Say whose gap cannot be told from none."""
-    for axis in axes(sheet)[1:]:
-        under = []
-        for strategy in sheet.measured_strategies():
-            m = sheet.mean(strategy.label, *axis.place)
-            if m is None or m.floor_p95 is None or strategy.yardstick:
-                continue
-            if m.value <= m.floor_p95 and not _constant(sheet, strategy.label):
-                digits = decimals(m.low, m.high)
-                values = f"({estimate(m)}, floor {fixed(m.floor_p95, digits)})"
-                under.append(f"{quoted(strategy.label)} {values}")
-        if under:
-            verb = "lies" if len(under) == 1 else "lie"
-            chance = "within what groups of these sizes show by chance"
-            text = f"The {axis.words} of {listed(under)} {verb} {chance}: no disparity is shown."
-            yield Sentence("caution", text)
+def cautions(sheet: Sheet) -> Iterator[Sentence]:
+    """Say what weakens the numbers."""
+    yield from one_answer(sheet)
+    yield from _mixture(sheet)
+    yield from _cut_texts(sheet)
+    yield from undercovered(sheet)
 
 
 def one_answer(sheet: Sheet) -> Iterator[Sentence]:
-    """Say who answers everything alike: no gap, and nothing learned."""
+    """Say who answers everything alike, where the facts do not: no gap, and nothing learned."""
+    known = {collapse.strategy for collapse in sheet.facts.collapsed}
     trained = [s.label for s in sheet.measured_strategies() if not s.yardstick]
-    if constant := [label for label in trained if _constant(sheet, label)]:
+    if constant := [x for x in trained if x not in known and answers_alike(sheet, x)]:
         verb = "gives" if len(constant) == 1 else "give"
         yield Sentence(
             "caution",
             f"{names(constant)} {verb} every example the same answer: the gap of 0 is no merit.",
         )
-
-
-def _constant(sheet: Sheet, label: str) -> bool:
-    """Whether all answers are the same: no regrouping makes a gap, and yet some are wrong."""
-    performance, *gaps = (sheet.mean(label, *axis.place) for axis in axes(sheet))
-    flat = [m is not None and m.value == 0 and m.floor_p95 == 0 for m in gaps]
-    return bool(flat) and all(flat) and performance is not None and performance.value < 1
 
 
 def unfinished(sheet: Sheet) -> Iterator[Sentence]:
@@ -90,16 +92,51 @@ def unfinished(sheet: Sheet) -> Iterator[Sentence]:
 
 
 def one_seed(sheet: Sheet) -> Iterator[Sentence]:
-    """Say where the uncertainty is of the test examples only."""
+    """Say where the uncertainty covers the test examples only."""
     trained = [s.label for s in sheet.measured_strategies() if not s.yardstick]
     single = [label for label in trained if sheet.seeds[label] == 1]
     if single:
         who = "" if len(single) == len(trained) else f" for {names(single)}"
         yield Sentence(
-            "caution",
+            "sure",
             f"With one seed{who}, the uncertainty is of the test examples only: another training "
-            "run may land elsewhere.",
+            "run may give other numbers.",
         )
+
+
+def _mixture(sheet: Sheet) -> Iterator[Sentence]:
+    """Say that cells were not made alike."""
+    if mixture := sheet.facts.mixture:
+        text = "The cells were not made alike, which differences between strategies may reflect: "
+        yield Sentence("caution", text + " ".join(mixture))
+
+
+def _cut_texts(sheet: Sheet) -> Iterator[Sentence]:
+    """Say how many texts are too long for the model, and in which groups most and fewest."""
+    model = sheet.facts.model
+    whole = next((x for x in sheet.facts.cut_texts if not x.attribute), None)
+    if whole is None or not whole.cut or model is None or model.max_tokens is None:
+        return
+    text = (
+        f"{whole.cut:,} of {whole.n:,} test texts ({_share(whole)}) are longer than "
+        f"{model.max_tokens} tokens: the model reads only their start"
+    )
+    parts = [_least_most(sheet, attribute) for attribute in sheet.attributes]
+    groups = "; ".join(part for part in parts if part)
+    yield Sentence("caution", f"{text}{': ' if groups else ''}{groups}.")
+
+
+def _least_most(sheet: Sheet, attribute: str) -> str:
+    groups = [x for x in sheet.facts.cut_texts if x.attribute == attribute and x.n]
+    if len(groups) < 2:  # noqa: PLR2004
+        return ""
+    low, *_, high = sorted(groups, key=lambda x: x.cut / x.n)
+    return f"{_share(low)} of {quoted(low.group)} to {_share(high)} of {quoted(high.group)}"
+
+
+def _share(texts: CutTexts) -> str:
+    percent = 100 * texts.cut / texts.n
+    return f"{percent:.0f} %" if percent == 0 or percent >= 1 else "under 1 %"
 
 
 def undercovered(sheet: Sheet) -> Iterator[Sentence]:
@@ -109,8 +146,8 @@ def undercovered(sheet: Sheet) -> Iterator[Sentence]:
         if covered is not None and covered.low < coverage.PROMISED:
             yield Sentence(
                 "caution",
-                f"The nominal 95 % interval of {metric_words(metric)} held the truth in as few as "
-                f"{covered.low:.1f} % of simulated studies.",
+                f"The nominal 95 % interval of {metric_words(metric)} contained the true value in "
+                f"as few as {covered.low:.1f} % of simulated studies.",
             )
 
 

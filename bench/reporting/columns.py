@@ -11,7 +11,7 @@ from ..schema import Contrast, Measurement
 from .grids import measurement_text
 from .sheet import Sheet
 from .standing import Axis, axes
-from .wording import aligned, decimals, fixed, interval, metric_words, printable
+from .wording import aligned, decimals, fixed, interval, printable
 
 WORST = "worst_group_accuracy"
 
@@ -79,11 +79,10 @@ def headline(sheet: Sheet) -> list[Axis]:
     """Return the compared metrics: performance, calibration, then each gap and worst group."""
     performance, *gaps = axes(sheet)
     calibration = "expected_calibration_error"
-    compared = [performance, Axis(calibration, "", "", metric_words(calibration))]
+    compared = [performance, Axis(calibration, "", "")]
     for gap in gaps:
-        where = gap.words.removeprefix(metric_words(gap.metric))
-        compared += [gap, Axis(WORST, gap.attribute, "gap", metric_words(WORST) + where)]
-    present = {(m.metric, m.attribute, m.group) for m in sheet.means.values()}
+        compared += [gap, Axis(WORST, gap.attribute, "gap", gap.by)]
+    present = {place for _, place in sheet.means}
     return [a for a in compared if a.place in present]
 
 

@@ -4,6 +4,7 @@ import math
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
+from .. import yardsticks
 from ..facts import StrategyFacts
 from .columns import Column, Entry, column, entry, headline
 from .grids import undefined_notes
@@ -100,11 +101,21 @@ def _line(sheet: Sheet, strategy: StrategyFacts, columns: Sequence[Column]) -> L
         id=anchors(sheet)[label],
         look=looks(sheet)[label],
         reference=label == sheet.reference,
-        options=strategy.options,
+        options=_explained(strategy),
         status=_status(sheet, label),
         entries=tuple(entry(sheet, label, c) for c in columns),
         facts=tuple(_facts(sheet)[title](strategy) for title in _facts(sheet)),
     )
+
+
+def _explained(strategy: StrategyFacts) -> str:
+    """Return a strategy's options, or what a yardstick predicts."""
+    if not strategy.yardstick:
+        return strategy.options
+    explained = yardsticks.EXPLAINED
+    if "inference" in strategy.needs_groups_in:
+        explained = explained | yardsticks.EXPLAINED_BY_GROUP
+    return explained.get(strategy.use, "")
 
 
 def _status(sheet: Sheet, label: str) -> str:
@@ -122,7 +133,7 @@ def _facts(sheet: Sheet) -> dict[str, Callable[[StrategyFacts], Fact]]:
     currency = sheet.facts.currency or "flops"
     if any(sheet.mean(s.label, currency) for s in sheet.strategies):
         columns[f"spent ({metric_words(currency)})"] = lambda s: _cost(sheet, s, currency)
-    if sheet.facts.cells:
+    if sheet.facts.cells and sheet.attributes:
         columns["reads groups in"] = _reads
     return columns
 

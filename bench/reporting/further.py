@@ -4,7 +4,7 @@ import math
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from ..schema import Measurement
+from ..schema import Measurement, Place
 from . import charts
 from .drawing import Canvas, Figure
 from .grids import Grid, Text, measurement_text, undefined_notes
@@ -14,8 +14,8 @@ from .wording import distinct, listed, metric_words, printable
 
 OWN_SECTION = ("accuracy", "calibration", "group_fairness", "trade_off", "cost")
 
-Subset = tuple[str, str, str, str]
-"""What a number is of: attribute, group, view, posthoc."""
+Subset = Place
+"""What a number is of, whatever the metric: its metric is ""."""
 
 
 def further(sheet: Sheet, canvas: Canvas) -> list[FigureSet]:
@@ -34,11 +34,11 @@ def _figure_set(sheet: Sheet, canvas: Canvas, audit: str) -> FigureSet:
 
 
 def _subset(m: Measurement) -> Subset:
-    return m.attribute, m.group, m.view, m.posthoc
+    return m.place._replace(metric="")
 
 
 def _words(subset: Subset) -> str:
-    attribute, group, view, posthoc = subset
+    _, attribute, group, view, posthoc = subset
     parts = ("" if view == "original" else view, attribute, group, posthoc)
     return " · ".join(printable(part) for part in parts if part) or "all"
 
@@ -62,7 +62,7 @@ def _figures(
             | {"group": names[_words(subset)], "colour": head["colour"], "shape": head["shape"]}
             for metric in metrics
             for subset in subsets
-            if sheet.mean(label, metric, *subset) is not None
+            if sheet.mean(label, metric, *subset[1:]) is not None
         ]
         drawn = drawn if any(math.isfinite(row["value"]) for row in drawn) else []
         what = listed([metric_words(m) for m in metrics])
@@ -77,8 +77,8 @@ def _is_share(sheet: Sheet, metric: str) -> bool:
 
 
 def _row(sheet: Sheet, label: str, metric: str, subset: Subset) -> dict[str, Any]:
-    m = sheet.mean(label, metric, *subset)
-    other = sheet.mean(sheet.reference, metric, *subset) if label != sheet.reference else None
+    m = sheet.mean(label, metric, *subset[1:])
+    other = sheet.mean(sheet.reference, metric, *subset[1:]) if label != sheet.reference else None
     return {
         "metric": metric_words(metric),
         "value": m.value if m else math.nan,
@@ -94,7 +94,7 @@ def _table(sheet: Sheet, metrics: Sequence[str], subsets: Sequence[Subset]) -> G
     rows, named = [], []
     for label in drawn_strategies(sheet):
         for subset in subsets:
-            means = [sheet.mean(label, metric, *subset) for metric in metrics]
+            means = [sheet.mean(label, metric, *subset[1:]) for metric in metrics]
             if any(m is not None for m in means):
                 lead = (Text(printable(label), name=True), Text(_words(subset)))
                 rows.append((*lead, *map(measurement_text, means)))

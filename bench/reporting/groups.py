@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from . import charts
+from .disparities import FOUR_FIFTHS
 from .drawing import Canvas
 from .grids import Grid, Text, measurement_text, undefined_notes
 from .panels import GROUPS, FigureSet, drawn_strategies, headings, limit_notes, with_interval
@@ -22,9 +23,6 @@ RATES = (
 
 AUDITS = ("group_fairness", "calibration", "accuracy")
 """The audits whose numbers are shown by group here."""
-
-FOUR_FIFTHS = 0.8
-""""A selection rate under four fifths of the highest": Uniform Guidelines (1978), 29 CFR 1607."""
 
 
 def groups(sheet: Sheet, canvas: Canvas) -> list[FigureSet]:

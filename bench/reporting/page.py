@@ -3,6 +3,7 @@
 import base64
 import hashlib
 import json
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ from markupsafe import Markup, escape
 from . import drawing, sections
 from .drawing import Canvas
 from .sheet import Sheet
-from .wording import CLOSE, OPEN, metric_words, printable
+from .wording import CLOSE, OPEN, marked, metric_words, printable
 
 TEMPLATES = Path(__file__).with_name("templates")
 
@@ -44,6 +45,7 @@ def _environment() -> Environment:
         lstrip_blocks=True,
     )
     environment.filters |= {"sentence": _sentence, "words": metric_words, "printable": printable}
+    environment.filters["unmarked"] = partial(marked, before="", after="")
     environment.filters |= {"inert": inert_json}
     environment.globals["parts"] = environment.get_template("parts.html").module
     return environment

@@ -2,7 +2,7 @@
 
 import re
 
-from .answer import answer
+from .answer import AnswerLine, lines
 from .columns import Entry
 from .comparison import Line, comparison
 from .grids import Grid
@@ -20,11 +20,10 @@ def safe(text: str) -> str:
 def summary(sheet: Sheet, old: Sheet | None) -> str:
     """Return the answer and the comparison; with a baseline, its numbers beside the new ones."""
     shown = comparison(sheet)
-    first, *rest = (safe(sentence.text) for sentence in answer(sheet))
     titles = ("strategy", *(c.title for c in shown.columns), *shown.facts)
-    lines = [_line(line) for block in shown.blocks for line in block.lines]
+    rows = [_line(line) for block in shown.blocks for line in block.lines]
     title = f"### {safe(printable(sheet.facts.suite))}"
-    parts = [title, first, " ".join(rest), _table(titles, lines)]
+    parts = [title, *map(_paragraph, lines(sheet)), _table(titles, rows)]
     if sheet.against:
         arrows = f"▲ ▼ stand where a difference from {safe(printable(sheet.reference))} is shown."
         parts.append(f"{arrows} In brackets: 95 % intervals.")
@@ -32,6 +31,13 @@ def summary(sheet: Sheet, old: Sheet | None) -> str:
     if old is not None:
         parts += ["#### Baseline beside this run", _grid(old_beside_new(sheet, old))]
     return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def _paragraph(line: AnswerLine) -> str:
+    if line.name == "rest":
+        return "\n".join(f"- {safe(sentence.text)}" for sentence in line.sentences)
+    title = f"**{line.title}.** " if line.title else ""
+    return title + " ".join(safe(sentence.text) for sentence in line.sentences)
 
 
 def _line(line: Line) -> list[str]:

@@ -17,13 +17,17 @@ from . import (
     tables,
     trade_off,
 )
-from .answer import answer
+from .answer import lines
+from .certainty import test_size
 from .comparison import comparison
 from .crossing import crossings
 from .drawing import Canvas
 from .grids import Grid, Text
 from .sheet import Sheet
-from .wording import metric_words, printable, quantity
+from .wording import duration, long_date, metric_words, printable, quantity
+
+_GROUPS_NAMED = 6
+"""At most so many groups are named with their size on the first screen."""
 
 Values = Mapping[str, Any]
 """What a template reads, by name."""
@@ -80,6 +84,7 @@ def common(sheet: Sheet) -> Values:
     return {
         "facts": sheet.facts,
         "reference": printable(sheet.reference) if sheet.reference else "",
+        "has_groups": bool(sheet.attributes),
         "one_seed": set(sheet.seeds.values()) == {1},
     }
 
@@ -87,11 +92,38 @@ def common(sheet: Sheet) -> Values:
 def _answer(material: Material) -> Iterator[Values]:
     sheet = material.sheet
     yield {
-        "sentences": answer(sheet),
+        "lines": lines(sheet),
+        "size": test_size(sheet),
+        "group_sizes": _group_sizes(sheet),
+        "cost": _cost_words(sheet),
+        "date": long_date(sheet.facts.date),
         "amount": quantity(sheet.facts.currency or "", sheet.facts.amount),
         "commit": _short_commit(sheet.facts.commit),
         "seeds": max(sheet.seeds.values(), default=0),
     }
+
+
+def _group_sizes(sheet: Sheet) -> list[tuple[str, str]]:
+    """Return each attribute with the sizes of its groups in the test set, the largest first."""
+    sizes = []
+    for attribute in sheet.attributes:
+        groups = sheet.group_sizes(attribute)
+        if " × " not in attribute and groups:
+            shown = [f"{printable(g)} {n:,}" for g, n in [*groups.items()][:_GROUPS_NAMED]]
+            more = len(groups) - len(shown)
+            sizes.append((attribute, ", ".join(shown) + (f" and {more} more" if more else "")))
+    return sizes
+
+
+def _cost_words(sheet: Sheet) -> str:
+    """Return how long a cell took, the fastest and the slowest, and the most memory of any."""
+    ledgers = [cell.ledger for cell in sheet.facts.cells if cell.ledger is not None]
+    if not ledgers:
+        return ""
+    spent = [ledger.seconds for ledger in ledgers]
+    seconds = [duration(min(spent)), duration(max(spent))]
+    memory = quantity("_bytes", max(ledger.peak_memory_bytes for ledger in ledgers))
+    return f"{' to '.join(dict.fromkeys(seconds))}, {memory} of memory"
 
 
 def _short_commit(commit: str) -> str:

@@ -6,11 +6,13 @@ from typing import Literal, NamedTuple
 from .standing import Axis
 from .wording import listed, quoted
 
+Kind = Literal["alarm", "ship", "sure", "unknown", "evidence", "caution", "failed"]
+
 
 class Sentence(NamedTuple):
     """One sentence of the answer; names in it are marked by `wording.quoted`."""
 
-    kind: Literal["decision", "evidence", "undecided", "failed", "caution"]
+    kind: Kind
     text: str
 
 
@@ -22,5 +24,11 @@ def names(labels: Sequence[str]) -> str:
 
 
 def all_axes(axes: Sequence[Axis], joint: str = "and") -> str:
-    """Return "accuracy and equalized odds difference"."""
-    return listed([axis.words for axis in axes], joint)
+    """Return "accuracy and equalized odds difference by `a` and `b`": each metric once."""
+    attributes: dict[str, list[str]] = {}
+    for axis in axes:
+        attributes.setdefault(axis.title, []).extend([quoted(axis.by)] if axis.by else [])
+    words = [
+        f"{title} by {listed(by, joint)}" if by else title for title, by in attributes.items()
+    ]
+    return listed(words, joint)

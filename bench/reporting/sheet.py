@@ -42,12 +42,15 @@ class Sheet:
 
     def groups(self, attribute: str) -> list[str]:
         """Return an attribute's groups, the largest first."""
-        sizes = {
-            m.group: m.n
-            for m in self.means.values()
-            if m.attribute == attribute and m.group not in ("", "gap")
-        }
-        return sorted(sizes, key=lambda group: (-sizes[group], group))
+        return list(self.group_sizes(attribute))
+
+    def group_sizes(self, attribute: str) -> dict[str, int]:
+        """Return the test examples of each of an attribute's groups, the largest group first."""
+        sizes: dict[str, int] = {}
+        for m in self.means.values():
+            if m.attribute == attribute and m.group not in ("", "gap"):
+                sizes[m.group] = max(m.n, sizes.get(m.group, 0))
+        return dict(sorted(sizes.items(), key=lambda item: (-item[1], item[0])))
 
 
 def _unique(items: Iterable[str]) -> tuple[str, ...]:

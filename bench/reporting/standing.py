@@ -3,7 +3,7 @@
 import math
 from typing import NamedTuple
 
-from ..schema import Contrast
+from ..schema import Contrast, Place
 from .sheet import Sheet
 from .wording import marked, metric_words, quoted
 
@@ -14,13 +14,23 @@ class Axis(NamedTuple):
     metric: str
     attribute: str
     group: str
-    words: str
-    """Its name in a sentence; an attribute's name in it is marked."""
+    by: str = ""
+    """The attribute, where several have the same metric."""
 
     @property
-    def place(self) -> tuple[str, str, str]:
-        """What a sheet looks it up by: metric, attribute, group."""
-        return self.metric, self.attribute, self.group
+    def place(self) -> Place:
+        """What the number is of."""
+        return Place(self.metric, self.attribute, self.group)
+
+    @property
+    def title(self) -> str:
+        """The metric in words."""
+        return metric_words(self.metric)
+
+    @property
+    def words(self) -> str:
+        """Its name in a sentence; an attribute's name in it is marked."""
+        return f"{self.title} by {quoted(self.by)}" if self.by else self.title
 
     @property
     def unmarked(self) -> str:
@@ -61,13 +71,71 @@ def axes(sheet: Sheet) -> list[Axis]:
     """Return the performance, and the gap of every attribute that is no intersection."""
     facts = sheet.facts
     performance = facts.performance_metric
-    decisive = [Axis(performance, "", "", metric_words(performance))]
+    decisive = [Axis(performance, "", "")]
     simple = [a for a in sheet.attributes if " × " not in a]
     for attribute in simple:
-        words = metric_words(facts.gap_metric)
-        where = f" by {quoted(attribute)}" if len(simple) > 1 else ""
-        decisive.append(Axis(facts.gap_metric, attribute, "gap", words + where))
+        by = attribute if len(simple) > 1 else ""
+        decisive.append(Axis(facts.gap_metric, attribute, "gap", by))
     return decisive
+
+
+class Standings(NamedTuple):
+    """How the trained strategies compare with the reference, without those that collapsed."""
+
+    winners: tuple[Standing, ...] = ()
+    """Better on something and worse on nothing."""
+    traders: tuple[Standing, ...] = ()
+    """Better on something and worse on something."""
+    losers: tuple[Standing, ...] = ()
+    """Worse on something and better on nothing."""
+    others: tuple[Standing, ...] = ()
+
+    @property
+    def every(self) -> tuple[Standing, ...]:
+        """All of them."""
+        return (*self.winners, *self.traders, *self.losers, *self.others)
+
+
+def standings(sheet: Sheet) -> Standings:
+    """Return how the trained strategies compare with the reference, if that has a result."""
+    if sheet.reference not in sheet.seeds or sheet.reference in collapsed(sheet):
+        return Standings()
+    every = [
+        standing(sheet, s.label)
+        for s in sheet.measured_strategies()
+        if not s.yardstick and s.label != sheet.reference and s.label not in collapsed(sheet)
+    ]
+    return Standings(
+        winners=tuple(s for s in every if s.better and not s.worse),
+        traders=tuple(s for s in every if s.better and s.worse),
+        losers=tuple(s for s in every if s.worse and not s.better),
+        others=tuple(s for s in every if not s.worse and not s.better),
+    )
+
+
+def collapsed(sheet: Sheet) -> frozenset[str]:
+    """Return the strategies of which at least one seed gives every example the same answer."""
+    return frozenset(collapse.strategy for collapse in sheet.facts.collapsed)
+
+
+def answers_alike(sheet: Sheet, label: str) -> bool:
+    """Whether all answers are the same: no regrouping makes a gap, and yet some are wrong."""
+    performance, *gaps = (sheet.mean(label, *axis.place) for axis in axes(sheet))
+    flat = [m is not None and m.value == 0 and m.floor_p95 == 0 for m in gaps]
+    return bool(flat) and all(flat) and performance is not None and performance.value < 1
+
+
+def detectable(sheet: Sheet, contrast: Contrast) -> float | None:
+    """Return the smallest difference that this data shows with 80 % power.
+
+    It is infinite where no possible difference is that large, and None where it is not known.
+    """
+    effect = contrast.minimum_detectable_effect
+    if effect is None or not math.isfinite(effect):
+        return None
+    metric = sheet.results.definitions.get(contrast.metric)
+    widest = metric.high - metric.low if metric else math.inf
+    return effect if effect <= widest else math.inf
 
 
 def standing(sheet: Sheet, label: str) -> Standing:

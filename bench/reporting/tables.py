@@ -1,13 +1,13 @@
 """Tables without a chart: contrasts, every metric, groups left out of gaps, costs, failures."""
 
 import math
-from collections.abc import Iterable
 
-from ..schema import Contrast, Ledger
+from ..schema import Contrast, Ledger, Place
 from .columns import headline
 from .comparison import ordered
 from .grids import Grid, Text, measurement_text, undefined_notes
 from .sheet import Sheet
+from .standing import detectable
 from .wording import (
     NOTHING,
     aligned,
@@ -28,7 +28,7 @@ def contrasts(sheet: Sheet, *, family: bool) -> Grid:
     """
     chosen = [c for c in sheet.against.values() if (c.p_adjusted is not None) == family]
     chosen.sort(key=lambda c: c.group not in ("", "gap"))
-    rows = tuple(_contrast_row(c) for c in chosen)
+    rows = tuple(_contrast_row(sheet, c) for c in chosen)
     reasons = dict.fromkeys(c.undefined for c in chosen if c.undefined)
     columns = (
         "strategy",
@@ -42,10 +42,9 @@ def contrasts(sheet: Sheet, *, family: bool) -> Grid:
     return Grid(columns, rows, tuple(f"Undefined: {reason}." for reason in reasons))
 
 
-def _contrast_row(c: Contrast) -> tuple[Text, ...]:
+def _contrast_row(sheet: Sheet, c: Contrast) -> tuple[Text, ...]:
     digits = decimals(c.low, c.high)
     p = c.p_adjusted if c.p_adjusted is not None else c.p_value
-    mde = c.minimum_detectable_effect
     return (
         Text(printable(c.strategy), name=True),
         Text(metric_words(c.metric) + (f", after {c.posthoc}" if c.posthoc else "")),
@@ -56,9 +55,18 @@ def _contrast_row(c: Contrast) -> tuple[Text, ...]:
             number=True,
         ),
         Text(p_words(p), number=True),
-        Text(NOTHING if mde is None else fixed(mde, decimals(0, mde)), number=True),
+        _detectable(sheet, c),
         Text(c.verdict, tone=tone(c)),
     )
+
+
+def _detectable(sheet: Sheet, contrast: Contrast) -> Text:
+    effect = detectable(sheet, contrast)
+    if effect is None:
+        return Text(NOTHING, number=True)
+    if effect == math.inf:
+        return Text("none", number=True, hint="no possible difference is large enough")
+    return Text(fixed(effect, decimals(0, effect)), number=True)
 
 
 def tone(contrast: Contrast) -> str:
@@ -76,10 +84,11 @@ def p_words(p: float | None) -> str:
 
 def every_metric(sheet: Sheet) -> Grid:
     """Return the whole test set's numbers and the gaps: a row a metric, a column a strategy."""
-    keys: dict[tuple[str, str, str, str, str], None] = {}
-    for m in sheet.means.values():
-        if m.group in ("", "gap") and m.audit != "cost" and m.view == "original":
-            keys[m.metric, m.attribute, m.group, m.view, m.posthoc] = None
+    keys = dict.fromkeys(
+        m.place
+        for m in sheet.means.values()
+        if m.group in ("", "gap") and m.audit != "cost" and m.view == "original"
+    )
     labels = [s.label for s in ordered(sheet) if s.label in sheet.seeds]
     rows = tuple(
         (Text(_row_words(key)), *(measurement_text(sheet.mean(label, *key)) for label in labels))
@@ -89,11 +98,10 @@ def every_metric(sheet: Sheet) -> Grid:
     return Grid(("metric", *map(printable, labels)), rows, undefined_notes(named))
 
 
-def _row_words(key: Iterable[str]) -> str:
-    metric, attribute, _, _, posthoc = key
-    words = metric_words(metric)
-    words += f" by {printable(attribute)}" if attribute else ""
-    return words + (f", after {posthoc}" if posthoc else "")
+def _row_words(place: Place) -> str:
+    words = metric_words(place.metric)
+    words += f" by {printable(place.attribute)}" if place.attribute else ""
+    return words + (f", after {place.posthoc}" if place.posthoc else "")
 
 
 def old_beside_new(sheet: Sheet, old: Sheet) -> Grid:

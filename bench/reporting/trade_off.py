@@ -54,9 +54,9 @@ def _trade_off(sheet: Sheet, canvas: Canvas, known: Pairs, both: tuple[Axis, Axi
     plane = _plane(sheet, known, both)
     inside = {k: (p, g) for k, (p, g) in known.items() if _within(p, plane.x, g, plane.y)}
     share = _front_probability(sheet, known)
+    front = _front({k: pair for k, pair in known.items() if not share or k in share}, plane.signs)
     rows = [_point(sheet, label, inside[label], share.get(label)) for label in inside]
     _place_labels(rows, plane)
-    front = _front(inside, plane.signs)
     for row in rows:
         row["front"] = front.index(row["key"]) if row["key"] in front else None
     across, up = (f"{a.unmarked} ({_way(s, w)} is better)" for a, s, w in _ways(plane))
@@ -69,7 +69,8 @@ def _trade_off(sheet: Sheet, canvas: Canvas, known: Pairs, both: tuple[Axis, Axi
         "The table below holds the same numbers.",
     )
     outside = [
-        f"{printable(k)} ({both[0].unmarked} {estimate(p)}, {both[1].unmarked} {estimate(g)})"
+        f"{printable(k)} ({both[0].unmarked} {estimate(p)}, {both[1].unmarked} {estimate(g)}"
+        f"{'; on the front' if k in front else ''})"
         for k, (p, g) in known.items()
         if k not in inside
     ]

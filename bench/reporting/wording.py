@@ -4,6 +4,7 @@ A number has no more digits than its interval supports. A name has no characters
 the text around it.
 """
 
+import calendar
 import math
 import unicodedata
 from collections.abc import Iterable, Sequence
@@ -117,6 +118,15 @@ def interval(low: float | None, high: float | None) -> str:
         return ""
     digits = decimals(low, high)
     return f"{fixed(low, digits)} to {fixed(high, digits)}"
+
+
+def long_date(iso: str) -> str:
+    """Return "25 November 2026" for "2026-11-25", and anything else as it is."""
+    year, _, rest = iso.partition("-")
+    month, _, day = rest.partition("-")
+    if not (year.isdigit() and month.isdigit() and day.isdigit() and 1 <= int(month) <= 12):  # noqa: PLR2004
+        return printable(iso) if iso else ""
+    return f"{int(day)} {calendar.month_name[int(month)]} {year}"
 
 
 _PREFIXES = ((1e18, "E"), (1e15, "P"), (1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k"))

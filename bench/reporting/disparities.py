@@ -1,0 +1,168 @@
+"""Which groups are treated differently, by which definition, and on how many examples.
+
+That one gap is within chance is no all-clear: other gaps and the four-fifths rule stand beside it.
+"""
+
+import math
+from collections.abc import Iterator, Sequence
+
+from ..schema import Measurement
+from .sentence import Sentence
+from .sheet import Sheet
+from .standing import Axis, Standings, answers_alike, axes, collapsed
+from .wording import decimals, estimate, fixed, interval, listed, metric_words, quoted
+
+FOUR_FIFTHS = 0.8
+""""A selection rate under four fifths of the highest": Uniform Guidelines (1978), 29 CFR 1607."""
+RATES = ("true_positive_rate", "false_positive_rate")
+"""The rates that equalized odds compares."""
+_LISTED = 3
+"""At most so many groups or gaps are listed in a sentence."""
+
+
+def disparities(sheet: Sheet, field: Standings) -> Iterator[Sentence]:
+    """Say how groups fare under the strategy to ship and under the reference."""
+    gaps = axes(sheet)[1:]
+    if not gaps:
+        return
+    for label in _subjects(sheet, field):
+        if parts := [part for axis in gaps if (part := _extremes(sheet, label, axis))]:
+            yield Sentence("evidence", f"Groups under {quoted(label)}: {'; '.join(parts)}.")
+        if flags := [flag for axis in gaps for flag in _flags(sheet, label, axis.attribute)]:
+            text = (
+                f"Under {quoted(label)}, the four-fifths rule flags {_some(flags)} as often as "
+                "the most selected group."
+            )
+            yield Sentence("caution", text)
+    yield from _within_chance(sheet, gaps)
+    metric = sheet.results.definitions.get(gaps[0].metric)
+    if metric is not None:
+        text = f"Definition of {gaps[0].title}: {metric.definition.rstrip('.')}."
+        yield Sentence("evidence", text)
+
+
+def _subjects(sheet: Sheet, field: Standings) -> list[str]:
+    """Return the strategies that a reader may ship: the best, then the reference, at most two."""
+    labels = [s.label for s in (*field.winners, *field.traders)][:1]
+    measured = [s.label for s in sheet.measured_strategies() if not s.yardstick]
+    labels += [sheet.reference] if sheet.reference in measured else measured
+    return [label for label in dict.fromkeys(labels) if label not in collapsed(sheet)][:2]
+
+
+def _extremes(sheet: Sheet, label: str, axis: Axis) -> str:
+    """Return a gap, the rate that differs most, and the group with the lowest accuracy."""
+    gap = sheet.mean(label, *axis.place)
+    if gap is None or not math.isfinite(gap.value):
+        return ""
+    between = interval(gap.low, gap.high)
+    text = f"{axis.words} {estimate(gap)}" + (f" ({between})" if between else "")
+    pairs = [
+        (low, high) for rate in RATES for low, high in _lowest_highest(sheet, label, axis, rate)
+    ]
+    if pairs:
+        low, high = max(pairs, key=lambda pair: pair[1].value - pair[0].value)
+        mean = "mean " if sheet.seeds[label] > 1 else ""
+        text += f", {mean}{metric_words(low.metric)} {_of(low)} to {_of(high)}"
+    worst = [low for low, _ in _lowest_highest(sheet, label, axis, "accuracy")]
+    return text + (f", lowest accuracy {_of(worst[0])}" if worst else "")
+
+
+def _lowest_highest(
+    sheet: Sheet, label: str, axis: Axis, metric: str
+) -> Iterator[tuple[Measurement, Measurement]]:
+    """Yield the groups with the lowest and the highest rate, among those that gaps compare."""
+    out = {(x.attribute, x.group) for x in sheet.results.left_out}
+    means = [
+        m
+        for group in sheet.groups(axis.attribute)
+        if (axis.attribute, group) not in out
+        and (m := sheet.mean(label, metric, axis.attribute, group)) is not None
+        and math.isfinite(m.value)
+    ]
+    if len(means) > 1:
+        ordered = sorted(means, key=lambda m: m.value)
+        yield ordered[0], ordered[-1]
+
+
+def _of(m: Measurement) -> str:
+    return f"{estimate(m)} for {quoted(m.group)} (n = {m.n:,})"
+
+
+def _flags(sheet: Sheet, label: str, attribute: str) -> list[str]:
+    """Return the groups that the four-fifths rule flags, the lowest ratio first."""
+    ratios = [sheet.mean(label, "impact_ratio", attribute, g) for g in sheet.groups(attribute)]
+    under = [m for m in ratios if m is not None and m.value < FOUR_FIFTHS]
+    return [
+        f"{quoted(m.group)}, selected {fixed(m.value, max(decimals(m.low, m.high), 2))} times"
+        for m in sorted(under, key=lambda m: m.value)
+    ]
+
+
+def _some(items: Sequence[str]) -> str:
+    more = len(items) - _LISTED
+    return "; ".join(items[:_LISTED]) + (f"; and {more} more" if more > 0 else "")
+
+
+def _within_chance(sheet: Sheet, gaps: Sequence[Axis]) -> Iterator[Sentence]:
+    """Say whose gap is no larger than chance makes, and which other disparity is shown."""
+    under = [
+        (strategy.label, axis, m)
+        for axis in gaps
+        for strategy in sheet.measured_strategies()
+        if not strategy.yardstick and strategy.label not in collapsed(sheet)
+        if not answers_alike(sheet, strategy.label)
+        if (m := sheet.mean(strategy.label, *axis.place)) is not None and _is_within(m)
+    ]
+    if not under:
+        return
+    each = [f"{quoted(label)}{_by(axis)} ({_against_floor(m)})" for label, axis, m in under]
+    verb = "lies" if len(under) == 1 else "lie"
+    text = (
+        f"The {under[0][1].title} of {listed(each)} {verb} within what groups of these sizes show "
+        "by chance: no disparity is shown in this gap."
+    )
+    others = [
+        f"{quoted(label)}{_by(axis)}: {_some(found)}"
+        for label, axis, _ in under
+        if (found := _other(sheet, label, axis))
+    ]
+    text += f" Other gaps do show one: {'; '.join(others)}." if others else ""
+    yield Sentence("caution", text)
+
+
+def _by(axis: Axis) -> str:
+    return f" by {quoted(axis.by)}" if axis.by else ""
+
+
+def _is_within(m: Measurement) -> bool:
+    """Whether chance alone makes gaps as large; false where no floor was measured."""
+    if m.floor_p95 is None or m.floor_mean is None:
+        return False
+    return m.value <= m.floor_p95 if m.floor_p95 >= m.floor_mean else m.value >= m.floor_p95
+
+
+def _is_beyond(m: Measurement) -> bool:
+    known = m.floor_p95 is not None and m.floor_mean is not None
+    return known and math.isfinite(m.value) and not _is_within(m)
+
+
+def _against_floor(m: Measurement) -> str:
+    floor = m.floor_p95 if m.floor_p95 is not None else math.nan
+    return f"{estimate(m)}, floor {fixed(floor, decimals(m.low, m.high))}"
+
+
+def _other(sheet: Sheet, label: str, axis: Axis) -> list[str]:
+    """Return the other disparities of one attribute that are shown, its intersections included."""
+    flags = [f"the four-fifths rule flags {flag}" for flag in _flags(sheet, label, axis.attribute)]
+    gaps = [
+        f"{metric_words(m.metric)}{_where(m, axis)} {_against_floor(m)}"
+        for (strategy, place), m in sheet.means.items()
+        if strategy == label and place != axis.place and place.group == "gap"
+        if axis.attribute in place.attribute.split(" × ")
+        if (place.view, place.posthoc) == ("original", "") and _is_beyond(m)
+    ]
+    return flags + gaps
+
+
+def _where(m: Measurement, axis: Axis) -> str:
+    return "" if m.attribute == axis.attribute else f" by {quoted(m.attribute)}"
