@@ -1,20 +1,19 @@
 """Prepare a suite: load its task once, check it, tokenise it once, and lay out its cells."""
 
-import inspect
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-from pydantic import ConfigDict, TypeAdapter, ValidationError, validate_call
+from pydantic import TypeAdapter
 
-from . import plugins
+from . import task as tasks
 from .facts import FactTable
 from .planning import compose, model_folder, plan
 from .schema import BadInputError, Task
 from .storage import files, records
-from .suite import Suite, TaskChoice, Training, problems
+from .suite import Suite, TaskChoice, Training
 
 DATA_AUDIT = "data_audit.json"
 
@@ -49,11 +48,12 @@ def prepare(suite: Suite, *, folder: Path, cache: Path) -> Prepared:
     BadInputError
         Whatever is wrong with the suite, its task, its model or its strategies.
     """
-    task_id = fingerprint(suite.task, folder)
+    source = source_of(suite, folder)
+    task_id = source.fingerprint()
     model_id = model_folder.fingerprint(suite.model)
     task_folder = cache / f"task-{task_id[:16]}"
     if not files.is_sealed(task_folder):
-        loaded = load(suite.task, folder)
+        loaded = source.load()
         check(loaded)
         files.write_sealed(task_folder, partial(_write, loaded))
     task = records.read_task(task_folder / "task.parquet")
@@ -89,33 +89,19 @@ def _encode(task: Task, suite: Suite, folder: Path) -> None:
     tokens.encode(task, suite.model, folder)
 
 
-def load(choice: TaskChoice, folder: Path) -> Task:
-    """Load a task from its source."""
-    task: Task = _call("load", choice, folder)
-    return task
+def source_of(suite: Suite, folder: Path) -> tasks.TaskSource:
+    """Return where a suite's task comes from; `folder` is that of its file."""
+    return task_source(suite.task, folder=folder, folders=[folder / p for p in suite.task_path])
 
 
-def fingerprint(choice: TaskChoice, folder: Path) -> str:
-    """Return the content identity of a task without loading it."""
-    identity: str = _call("fingerprint", choice, folder)
-    return identity
+def task_source(
+    choice: TaskChoice, *, folder: Path, folders: Iterable[Path] = ()
+) -> tasks.TaskSource:
+    """Return where a suite's task comes from, its options checked.
 
-
-def _call(function: str, choice: TaskChoice, folder: Path) -> Any:
-    """Call a function of the task's file with the suite's options, strictly typed."""
-    module = plugins.load("tunefair.tasks", choice.source)
-    known = inspect.signature(module.load).parameters
-    options = dict(choice.options)
-    if "folder" in known:  # relative paths start from the suite's own folder
-        options["folder"] = folder
-    try:
-        strict = ConfigDict(strict=True, arbitrary_types_allowed=True)
-        return validate_call(config=strict)(getattr(module, function))(**options)
-    except ValidationError as error:
-        names = ", ".join(name for name in known if name != "folder")
-        raise BadInputError(
-            f"task: {problems(error)} (options of {choice.source}: {names})"
-        ) from None
+    Relative paths start at `folder`; task files of the user's own lie in `folders`.
+    """
+    return tasks.load(choice.source, choice.options, folder=folder, folders=folders)
 
 
 def check(task: Task) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 
 from rich.console import Console
 
-from . import plugins, prepare, yardsticks
+from . import audit, plugins, prepare, yardsticks
 from .environment import provenance
 from .facts import CellFacts, ModelCard, RunFacts, StrategyFacts
 from .gating import rules
@@ -71,7 +71,7 @@ def check_names(suite: Suite) -> None:
     """Refuse gate rules, audits and yardsticks on what does not exist, before any loading."""
     rules.check(suite.gate)
     for kind, wanted, known in (
-        ("audit.audits", suite.audit.audits, plugins.names("tunefair.audits")),
+        ("audit.audits", suite.audit.audits, plugins.names(audit.PACKAGE)),
         ("yardsticks", suite.yardsticks, sorted(yardsticks.YARDSTICKS)),
     ):
         for name in wanted:
@@ -92,7 +92,7 @@ def facts_of(prepared: prepare.Prepared, text: str, command: str) -> RunFacts:
         suite=suite.name,
         date=provenance.today(),
         task=prepared.cells[0].task,
-        audits=suite.audit.audits,
+        audits=suite.audit.audits or audit.by_default(),
         pairs=suite.audit.pairs,
         training_counts=run_folder.training_counts(prepared.task),
         suite_toml=text,

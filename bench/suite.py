@@ -36,7 +36,7 @@ class Record(BaseModel):
 
 
 class TaskChoice(BaseModel):
-    """Which data: a file of bench/tasks and the options of its `load`."""
+    """Which data: a file of bench/tasks, or of `task_path`, and its options."""
 
     model_config = ConfigDict(frozen=True, extra="allow")
 
@@ -110,7 +110,8 @@ class StrategyChoice(BaseModel):
 class AuditChoice(Record):
     """Which audits, and how they resample."""
 
-    audits: tuple[str, ...] = ("accuracy", "calibration", "group_fairness", "trade_off", "cost")
+    audits: tuple[str, ...] = ()
+    """Names of audits; those that are on by default when empty."""
     replicates: int = Field(default=2000, ge=100, le=10**6)
     min_group_size: int = Field(default=30, ge=1)
     intersections: tuple[tuple[str, ...], ...] = ()
@@ -178,6 +179,8 @@ class Suite(Record):
     """Group attribute that mitigating strategies see; the task's first when empty."""
     strategy_path: tuple[str, ...] = ()
     """Folders with strategy files of your own, relative to the suite's file."""
+    task_path: tuple[str, ...] = ()
+    """Folders with task files of your own, relative to the suite's file."""
     keep_models: bool = False
     """Keep each cell's trained weights (safetensors)."""
     audit: AuditChoice = AuditChoice()

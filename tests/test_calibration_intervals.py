@@ -8,7 +8,7 @@ from scipy.stats import norm
 
 from tests._evidence import evidence
 from tests._population import Models, Population
-from tunefair.audits import calibration
+from tunefair.audit import load
 from tunefair.measuring.measure import measure
 from tunefair.schema import AuditSettings
 from tunefair.statistics.binning import LEFT, TAKEN, equal_width, lift
@@ -84,7 +84,7 @@ def test_a_seed_brings_its_own_lift():
 def test_every_binned_error_brings_its_lift():
     made = evidence(300)
     sample = Sample([made], AuditSettings(replicates=20))
-    binned = {e.metric for e in calibration.estimates(made, sample) if e.lift is not None}
+    binned = {e.metric for e in load("calibration").estimates(made, sample) if e.lift is not None}
     assert binned == {
         "expected_calibration_error",
         "adaptive_calibration_error",

@@ -80,7 +80,7 @@ def test_missing(task):
 
 def test_redditbias():
     """No copy crosses the splits, and weights make group and label independent."""
-    found = audit(redditbias.load())
+    found = audit(redditbias.RedditBias().load())
     assert [c.near for c in found.copies if c.split != c.other] == [0, 0, 0]
     train = {(c.group): np.array(c.by_class) for c in found.counts if c.split == "train"}
     weighted = {g: np.zeros(2) for g in train if g}

@@ -7,16 +7,12 @@ import numpy as np
 import pytest
 
 from tests._evidence import evidence
-from tunefair import plugins
+from tunefair import audit as contract
 from tunefair.measuring.measure import measure
 from tunefair.reporting.metrics_page import page
 from tunefair.schema import AuditSettings, Evidence, Ledger, Metric, Predictions
 
-AUDITS = [
-    name
-    for name in plugins.names("tunefair.audits")
-    if hasattr(plugins.load("tunefair.audits", name), "estimates")
-]
+AUDITS = list(contract.shipped())
 SETTINGS = AuditSettings(replicates=60, intersections=(("target", "source"),))
 LEDGER = Ledger(
     flops=1e12,
@@ -66,7 +62,7 @@ def numbers(measurements):
 
 
 def metrics(audit: str) -> dict[str, Metric]:
-    return plugins.load("tunefair.audits", audit).METRICS
+    return contract.load(audit).metrics
 
 
 def over_test(made: Evidence, change) -> Evidence:

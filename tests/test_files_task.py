@@ -49,7 +49,7 @@ def write(path: Path, rows: pa.Table) -> Path:
 @pytest.mark.parametrize("name", ["rows.csv", "rows.parquet", "rows.jsonl"])
 def test_the_same_rows_from_every_kind_of_file(tmp_path, name):
     write(tmp_path / name, table())
-    task = files.load(path=name, groups=("sex",), folder=tmp_path)
+    task = files.Files(path=name, groups=("sex",), folder=tmp_path).load()
     assert task.text.tolist() == table()["text"].to_pylist()
     assert task.classes == ("no", "yes")
     assert [task.classes[i] for i in task.label] == table()["label"].to_pylist()
@@ -61,7 +61,7 @@ def test_the_same_rows_from_every_kind_of_file(tmp_path, name):
 @pytest.fixture
 def task(tmp_path):
     write(tmp_path / "rows.parquet", table(2000))
-    return files.load(path="rows.parquet", groups=("sex",), folder=tmp_path)
+    return files.Files(path="rows.parquet", groups=("sex",), folder=tmp_path).load()
 
 
 def test_own_split_is_in_proportion_in_every_stratum(task):
@@ -81,7 +81,7 @@ def test_own_split_parts_no_near_duplicates(task):
 def test_own_split_does_not_depend_on_the_order_of_the_rows(tmp_path, task):
     order = np.random.default_rng(1).permutation(2000)
     write(tmp_path / "shuffled.parquet", table(2000).take(pa.array(order)))
-    shuffled = files.load(path="shuffled.parquet", groups=("sex",), folder=tmp_path)
+    shuffled = files.Files(path="shuffled.parquet", groups=("sex",), folder=tmp_path).load()
     assert (shuffled.split == task.split[order]).all()
     assert (shuffled.example_id == task.example_id[order]).all()
 
@@ -89,7 +89,7 @@ def test_own_split_does_not_depend_on_the_order_of_the_rows(tmp_path, task):
 def test_a_given_split_is_kept(tmp_path):
     names = np.random.default_rng(0).choice(["train", "dev", "TEST"], size=600)
     write(tmp_path / "rows.csv", table().append_column("part", pa.array(names)))
-    task = files.load(path="rows.csv", split="part", folder=tmp_path)
+    task = files.Files(path="rows.csv", split="part", folder=tmp_path).load()
     kept = {"train": "train", "dev": "validation", "TEST": "test"}
     assert task.split.tolist() == [kept[name] for name in names]
 
@@ -97,29 +97,34 @@ def test_a_given_split_is_kept(tmp_path):
 def test_text_pairs_and_ids(tmp_path):
     ids = pa.array([f"row {i}" for i in range(600)])
     write(tmp_path / "rows.csv", table().append_column("key", ids))
-    task = files.load(path="rows.csv", text_pair="other", id="key", folder=tmp_path)
+    task = files.Files(path="rows.csv", text_pair="other", id="key", folder=tmp_path).load()
     assert task.text_pair.tolist() == table()["other"].to_pylist()
     assert task.example_id.tolist() == ids.to_pylist()
 
 
 def test_copies_get_ids_of_their_own(tmp_path):
     write(tmp_path / "rows.parquet", pa.concat_tables([table(40), table(40)]))
-    task = files.load(path="rows.parquet", folder=tmp_path)
+    task = files.Files(path="rows.parquet", folder=tmp_path).load()
     assert len(set(task.example_id)) == 80
     assert (task.split[:40] == task.split[40:]).all()
 
 
 def test_the_positive_class_is_chosen(tmp_path):
     write(tmp_path / "rows.parquet", table())
-    assert files.load(path="rows.parquet", positive="no", folder=tmp_path).classes == ("yes", "no")
+    assert files.Files(path="rows.parquet", positive="no", folder=tmp_path).load().classes == (
+        "yes",
+        "no",
+    )
     with pytest.raises(BadInputError, match="say which of them is positive"):
-        files.load(path="rows.parquet", label="sex", folder=tmp_path)
+        files.Files(path="rows.parquet", label="sex", folder=tmp_path).load()
 
 
 def test_scores_become_labels_and_members_at_a_threshold(tmp_path):
     write(tmp_path / "rows.parquet", table())
     options = {"label": "score", "label_threshold": 0.7, "folder": tmp_path}
-    task = files.load(path="rows.parquet", groups=("score",), group_threshold=0.2, **options)
+    task = files.Files(
+        path="rows.parquet", groups=("score",), group_threshold=0.2, **options
+    ).load()
     score = np.array(table()["score"])
     assert task.classes == ("not score", "score")
     assert (task.label == (score >= 0.7)).all()
@@ -130,7 +135,7 @@ def test_many_classes_are_in_order(tmp_path):
     label = pa.array([str(i % 11) for i in range(600)])
     rows = table().drop_columns("label").append_column("label", label)
     write(tmp_path / "rows.csv", rows)
-    task = files.load(path="rows.csv", folder=tmp_path)
+    task = files.Files(path="rows.csv", folder=tmp_path).load()
     assert task.classes == tuple(str(i) for i in range(11))
 
 
@@ -151,7 +156,7 @@ def test_bad_rows(tmp_path, change, options, said):
     rows[2] |= change
     write(tmp_path / "rows.parquet", pa.Table.from_pylist(rows))
     with pytest.raises(BadInputError, match=said):
-        files.load(path="rows.parquet", folder=tmp_path, **options)
+        files.Files(path="rows.parquet", folder=tmp_path, **options).load()
 
 
 def test_incomplete_rows_are_left_out_on_request(tmp_path):
@@ -161,42 +166,44 @@ def test_incomplete_rows_are_left_out_on_request(tmp_path):
         row["part"] = "train" if number != 20 else "holdout"
     write(tmp_path / "rows.parquet", pa.Table.from_pylist(rows))
     options = {"groups": ("sex",), "incomplete": "leave_out", "folder": tmp_path}
-    task = files.load(path="rows.parquet", **options)
+    task = files.Files(path="rows.parquet", **options).load()
     assert len(task.text) == 37
     assert task.card.warnings == ("3 rows without a text, label or group were left out.",)
     with pytest.raises(BadInputError, match="column 'part', row 21 = 'holdout': no split"):
-        files.load(path="rows.parquet", split="part", **options)
+        files.Files(path="rows.parquet", split="part", **options).load()
 
 
 def test_texts_too_alike_to_be_split(tmp_path):
     rows = {"text": ["always the same few words"] * 40, "label": ["a", "b"] * 20}
     write(tmp_path / "rows.parquet", pa.table(rows))
     with pytest.raises(BadInputError, match=r"40 rows in 1 clusters of near-dup.* split column"):
-        files.load(path="rows.parquet", positive="a", folder=tmp_path)
+        files.Files(path="rows.parquet", positive="a", folder=tmp_path).load()
 
 
 def test_a_lexicon_makes_views(tmp_path):
     write(tmp_path / "rows.parquet", table())
     (tmp_path / "l.json").write_text('{"words": {"word1": "word2", "word2": "word1"}}')
-    task = files.load(path="rows.parquet", lexicon="l.json", folder=tmp_path)
+    task = files.Files(path="rows.parquet", lexicon="l.json", folder=tmp_path).load()
     view = task.views["swap:words"]
     says = np.array([bool({"word1", "word2"} & set(text.split())) for text in task.text])
     assert ((view != "") == says).all()
     row = int(says.argmax())
     other = {"word1": "word2", "word2": "word1"}
     assert view[row] == " ".join(other.get(word, word) for word in task.text[row].split())
-    bare = files.fingerprint(path="rows.parquet", folder=tmp_path)
-    assert files.fingerprint(path="rows.parquet", lexicon="l.json", folder=tmp_path) != bare
+    bare = files.Files(path="rows.parquet", folder=tmp_path).fingerprint()
+    assert (
+        files.Files(path="rows.parquet", lexicon="l.json", folder=tmp_path).fingerprint() != bare
+    )
 
 
 def test_a_view_that_keeps_the_label_is_named(tmp_path):
     write(tmp_path / "rows.parquet", table())
     (tmp_path / "l.json").write_text('{"a": {"word1": "word2"}, "b": {"word2": "word1"}}')
     options = {"path": "rows.parquet", "lexicon": "l.json", "folder": tmp_path}
-    assert files.load(**options).card.label_kept_in == ()
-    assert files.load(label_kept_in=("b",), **options).card.label_kept_in == ("swap:b",)
+    assert files.Files(**options).load().card.label_kept_in == ()
+    assert files.Files(label_kept_in=("b",), **options).load().card.label_kept_in == ("swap:b",)
     with pytest.raises(BadInputError, match="label_kept_in: 'c' is no view of the lexicon"):
-        files.load(label_kept_in=("b", "c"), **options)
+        files.Files(label_kept_in=("b", "c"), **options).load()
 
 
 @pytest.mark.parametrize(
@@ -214,14 +221,14 @@ def test_bad_lexicon(tmp_path, content, said):
     write(tmp_path / "rows.parquet", table())
     (tmp_path / "l.json").write_text(content)
     with pytest.raises(BadInputError, match=said):
-        files.load(path="rows.parquet", lexicon="l.json", folder=tmp_path)
+        files.Files(path="rows.parquet", lexicon="l.json", folder=tmp_path).load()
 
 
 def test_one_class(tmp_path):
     rows = table(40).drop_columns("label").append_column("label", pa.array(["a"] * 40))
     write(tmp_path / "rows.csv", rows)
     with pytest.raises(BadInputError, match="holds only one class, 'a'"):
-        files.load(path="rows.csv", folder=tmp_path)
+        files.Files(path="rows.csv", folder=tmp_path).load()
 
 
 def test_fingerprint_is_of_content_and_options(tmp_path):
@@ -229,11 +236,11 @@ def test_fingerprint_is_of_content_and_options(tmp_path):
     write(tmp_path / "b.csv", table())
     write(tmp_path / "c.csv", table(seed=1))
     options = {"groups": ("sex",), "folder": tmp_path}
-    a, b, c = (files.fingerprint(path=f"{name}.csv", **options) for name in "abc")
+    a, b, c = (files.Files(path=f"{name}.csv", **options).fingerprint() for name in "abc")
     assert a == b != c
-    assert files.fingerprint(path="a.csv", folder=tmp_path) != a
+    assert files.Files(path="a.csv", folder=tmp_path).fingerprint() != a
     with pytest.raises(BadInputError, match="No such file"):
-        files.fingerprint(path="none.csv")
+        files.Files(path="none.csv").fingerprint()
 
 
 # The Hub's form
@@ -252,7 +259,7 @@ def folder(tmp_path, monkeypatch):
 
 
 def test_a_folder_of_splits(folder):
-    task = hub.load(name="pairs", text_pair="other", groups=("sex",), folder=folder.parent)
+    task = hub.Hub(name="pairs", text_pair="other", groups=("sex",), folder=folder.parent).load()
     assert Counter(task.split.tolist()) == {"train": 60, "validation": 60, "test": 60}
     assert task.text[task.split == "test"].tolist() == table(60, seed=2)["text"].to_pylist()
     assert task.text_pair is not None
@@ -260,7 +267,7 @@ def test_a_folder_of_splits(folder):
 
 
 def test_only_one_split_is_split(folder):
-    task = hub.load(name="pairs", validation="", test="", folder=folder.parent)
+    task = hub.Hub(name="pairs", validation="", test="", folder=folder.parent).load()
     assert len(task.text) == 60
     assert set(task.split) == {"train", "validation", "test"}
 
@@ -272,7 +279,7 @@ def test_named_classes_get_their_names(folder):
     for seed, split in enumerate(("train", "validation", "test")):
         rows = {"text": table(60, seed=seed)["text"].to_pylist(), "label": [0, 1] * 30}
         datasets.Dataset.from_dict(rows, features=features).to_parquet(folder / f"{split}.parquet")
-    task = hub.load(name="pairs", folder=folder.parent)
+    task = hub.Hub(name="pairs", folder=folder.parent).load()
     assert task.classes == ("no", "yes")
     assert task.label.tolist() == [0, 1] * 90
 
@@ -293,7 +300,7 @@ def test_named_classes_get_their_names(folder):
 )
 def test_bad_hub(folder, options, said):
     with pytest.raises(BadInputError, match=said) as refused:
-        hub.load(folder=folder.parent, **options)
+        hub.Hub(folder=folder.parent, **options).load()
     assert "\n" not in str(refused.value)
 
 
@@ -301,18 +308,19 @@ def test_code_in_a_data_set_is_not_run(folder):
     canary = folder.parent / "canary"
     (folder / "pairs.py").write_text(f"open({str(canary)!r}, 'w')")
     with pytest.raises(BadInputError, match="scripts are no longer supported"):
-        hub.load(name="pairs", folder=folder.parent)
+        hub.Hub(name="pairs", folder=folder.parent).load()
     assert not canary.exists()
 
 
 def test_hub_fingerprint(folder):
     options = {"name": "pairs", "folder": folder.parent}
-    before = hub.fingerprint(**options)
-    assert before != hub.fingerprint(text_pair="other", **options)
+    before = hub.Hub(**options).fingerprint()
+    assert before != hub.Hub(text_pair="other", **options).fingerprint()
     write(folder / "test.parquet", table(61))
-    assert hub.fingerprint(**options) != before
-    assert hub.fingerprint(name="a/b", revision="0" * 40) != hub.fingerprint(
-        name="a/b", revision="1" * 40
+    assert hub.Hub(**options).fingerprint() != before
+    assert (
+        hub.Hub(name="a/b", revision="0" * 40).fingerprint()
+        != hub.Hub(name="a/b", revision="1" * 40).fingerprint()
     )
 
 

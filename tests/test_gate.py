@@ -17,6 +17,7 @@ from typer.testing import CliRunner
 
 from tests import _evidence, _runs
 from tests import _models as models
+from tunefair.audit import load
 from tunefair.cli.app import app
 from tunefair.gating import formats, rules, summary
 from tunefair.gating.gate import gate
@@ -26,7 +27,6 @@ from tunefair.gating.paired import Pair, Study
 from tunefair.gating.rules import DEFAULTS
 from tunefair.gating.snapshot import Snapshot, of_evidence
 from tunefair.gating.verdicts import Judgement, Verdict, gravest
-from tunefair.plugins import load
 from tunefair.schema import AuditSettings, BadInputError, Metric, Place
 from tunefair.statistics.estimates import Estimate
 from tunefair.statistics.sample import Sample
@@ -229,7 +229,7 @@ class TestEstimates:
         measured = {
             e.place: e
             for audit in ("group_fairness", "calibration", "accuracy")
-            for e in load("tunefair.audits", audit).estimates(run.evidence[0], plain)
+            for e in load(audit).estimates(run.evidence[0], plain)
         }
         assert len(study.places) == 15
         for place in study.places:

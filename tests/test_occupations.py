@@ -14,7 +14,7 @@ from tunefair.yardsticks import tfidf
 
 @pytest.fixture(scope="module")
 def task() -> Task:
-    return occupations.load(views=True)
+    return occupations.Occupations(views=True).load()
 
 
 def test_split_sizes(task):

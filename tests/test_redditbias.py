@@ -12,7 +12,7 @@ from tunefair.tasks import _near_duplicates, _package, _swap, redditbias
 
 @pytest.fixture(scope="module")
 def task() -> Task:
-    return redditbias.load(views=True)
+    return redditbias.RedditBias(views=True).load()
 
 
 def test_split_sizes(task):
@@ -101,8 +101,8 @@ def test_a_view_changes_words_and_never_empties_a_text(task):
 
 
 def test_views_do_not_change_the_identity_of_the_rows(task):
-    assert task.card.fingerprint == redditbias.fingerprint()
-    assert redditbias.fingerprint(views=True) != redditbias.fingerprint()
+    assert task.card.fingerprint == redditbias.RedditBias().fingerprint()
+    assert redditbias.RedditBias(views=True).fingerprint() != redditbias.RedditBias().fingerprint()
 
 
 FEMALE, MUSLIMS, BLACK = (_swap.lexicon()["dominant"][g] for g in ("female", "muslims", "black"))

@@ -7,6 +7,7 @@ import pytest
 
 from tests import _runs, _tiny
 from tunefair import plugins, prepare
+from tunefair.audit import declared
 from tunefair.facts import CellFacts, RunFacts, StrategyFacts
 from tunefair.measuring.measure import measure
 from tunefair.reporting import tables
@@ -49,7 +50,7 @@ def scores_are(monkeypatch, values):
     """Let the checkpoints score these values; return where their answers are noted."""
     seen, left = [], iter(values)
 
-    def score(audit, metric, answers, attribute):
+    def score(metric, answers, attribute):
         seen.append(answers.probability)
         return next(left), "made up"
 
@@ -135,13 +136,15 @@ def test_without_a_large_group_the_last_step_predicts_and_says_why(rule, tokens,
 def test_the_score_is_the_audits_number(rule, task, tokens):
     """As a run's audits would measure it, were validation the test set."""
     answers = _tiny.run(cell("last"), task, tokens).validation
-    audit, metric = selection.RULES[rule]
-    score, _ = selection._score(audit, metric, answers, "group")
+    metric = selection.RULES[rule]
+    where = "" if metric == "log_loss" else "group"
+    score, _ = selection._score(metric, answers, where)
     settings = AuditSettings(replicates=100)
     found = measure(
-        [Evidence(strategy="a", seeds=(0,), test=(answers,))], settings, audits=[audit]
+        [Evidence(strategy="a", seeds=(0,), test=(answers,))],
+        settings,
+        audits=[declared()[metric][0][0]],
     )
-    where = "" if metric == "log_loss" else "group"
     (expected,) = (
         m.value
         for m in found.measurements

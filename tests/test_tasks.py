@@ -1,19 +1,19 @@
 """Properties of every task that the scan finds and that needs no network."""
 
-import inspect
 import subprocess
 import sys
 from collections.abc import Callable
-from types import ModuleType
+from dataclasses import fields
 
 import datasets
 import numpy as np
 import pytest
 
 from tunefair import plugins
-from tunefair.schema import Task
+from tunefair import task as contract
+from tunefair.schema import BadInputError, Task
 
-NAMES = plugins.names("tunefair.tasks")
+NAMES = plugins.names(contract.PACKAGE)
 ROWS = "\n".join(
     f"comment number {i} with word{i % 37} and {i * i},{('no', 'yes')[i % 3 > 0]},{'ab'[i % 2]}"
     for i in range(300)
@@ -33,22 +33,19 @@ def call(tmp_path_factory) -> Callable[[str, str], Task | str]:
         (folder / file).write_text(f"text,label,group\n{ROWS}\n")
 
     def called(function: str, name: str) -> Task | str:
-        known = inspect.signature(module(name).load).parameters
         options = dict(OPTIONS.get(name, {}))
-        if "folder" in known:
-            options["folder"] = folder
-        if "views" in known:
+        if any(option.name == "views" for option in fields(kind(name))):
             options["views"] = True
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(datasets.config, "HF_DATASETS_CACHE", folder / "cache")
             patch.setattr(datasets.config, "HF_HUB_OFFLINE", True)
-            return getattr(module(name), function)(**options)
+            return getattr(contract.load(name, options, folder=folder), function)()
 
     return called
 
 
-def module(name: str) -> ModuleType:
-    return plugins.load("tunefair.tasks", name)
+def kind(name: str) -> type[contract.TaskSource]:
+    return plugins.find(contract.PACKAGE, name, contract.TaskSource)
 
 
 @pytest.fixture(scope="module", params=NAMES)
@@ -124,10 +121,16 @@ def test_a_fingerprint_is_stable(name, call):
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_options_are_typed_keywords(name):
-    for option in inspect.signature(module(name).load).parameters.values():
-        assert option.kind is inspect.Parameter.KEYWORD_ONLY
-        assert option.annotation is not inspect.Parameter.empty
+def test_options_are_refused_by_name_and_type(name, tmp_path):
+    options = OPTIONS.get(name, {})
+    with pytest.raises(BadInputError, match=f"task: {name}: wrong_name: unknown key"):
+        contract.load(name, options | {"wrong_name": 1}, folder=tmp_path)
+    for option in fields(kind(name)):
+        if option.name != contract.FOLDER:
+            with pytest.raises(BadInputError, match=f"{option.name} = {{}}: Input should be"):
+                contract.load(name, options | {option.name: {}}, folder=tmp_path)
+    with pytest.raises(BadInputError, match="folder: unknown key"):
+        contract.load(name, options | {contract.FOLDER: "x"}, folder=tmp_path)
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -82,7 +82,7 @@ def test_tfidf_learns_what_a_pair_shares():
 
 def test_levels_on_redditbias():
     """Known: tfidf .748 accuracy (C chosen otherwise), majority by group .596; 1 SE is .009."""
-    task = redditbias.load()
+    task = redditbias.RedditBias().load()
     accuracy = {n: (p.prediction == p.label).mean() for n, (_, p) in predicted(task).items()}
     assert accuracy["majority"] == pytest.approx(0.596, abs=0.001)
     assert accuracy["tfidf"] == pytest.approx(0.748, abs=0.018)

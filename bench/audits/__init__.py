@@ -1,1 +1,1 @@
-"""One file an audit: a METRICS table and a pure function of predictions."""
+"""One file an audit: declared metrics and pure functions of predictions."""

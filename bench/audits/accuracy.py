@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from ..audit import Audit
 from ..schema import Array, Evidence, Metric, Predictions
 from ..statistics.estimates import Estimate, Family, nothing
 from ..statistics.ranking import ROC_AUC, Area, dense_rank, macro_roc_area, precision_area
@@ -68,24 +69,32 @@ FAMILY: dict[str, Family] = {
 }
 
 
-def estimates(evidence: Evidence, sample: Sample) -> Iterator[Estimate]:
-    """Yield every metric of the whole test set."""
-    tables = [confusion(sample, sample.everyone, p.prediction) for p in evidence.test]
-    by_seed = [keep_observed(sample.bootstrap(table, _counted)) for table in tables]
-    for metric, values in zip(_COUNTED, np.stack(by_seed, axis=1), strict=True):
-        yield _estimate(metric, values, sample.n, "label or prediction is always the same class")
-    if evidence.test[0].probability is None:
-        for metric in ("log_loss", "roc_auc", "average_precision"):
-            yield _estimate(metric, nothing(len(evidence.test)), sample.n, NO_PROBABILITIES)
-        return
-    losses = [log_loss(_probability(p), sample.label) for p in evidence.test]
-    values = np.stack([means(sample, sample.everyone, loss)[0] for loss in losses])
-    yield _estimate("log_loss", values, sample.n, "")
-    areas = [_areas(p) for p in evidence.test]
-    for metric in areas[0]:
-        parts = [area[metric] for area in areas]
-        values = sample.linearised((a.value, a.influence) for a in parts).clip(0, 1)
-        yield _estimate(metric, values, parts[0].n, "a class is absent")
+class Accuracy(Audit):
+    metrics = METRICS
+    deviations = DEVIATIONS
+    on_by_default = True
+    section = "comparison"
+
+    def estimates(self, evidence: Evidence, sample: Sample) -> Iterator[Estimate]:
+        """Yield every metric of the whole test set."""
+        tables = [confusion(sample, sample.everyone, p.prediction) for p in evidence.test]
+        by_seed = [keep_observed(sample.bootstrap(table, _counted)) for table in tables]
+        for metric, values in zip(_COUNTED, np.stack(by_seed, axis=1), strict=True):
+            yield _estimate(
+                metric, values, sample.n, "label or prediction is always the same class"
+            )
+        if evidence.test[0].probability is None:
+            for metric in ("log_loss", "roc_auc", "average_precision"):
+                yield _estimate(metric, nothing(len(evidence.test)), sample.n, NO_PROBABILITIES)
+            return
+        losses = [log_loss(_probability(p), sample.label) for p in evidence.test]
+        values = np.stack([means(sample, sample.everyone, loss)[0] for loss in losses])
+        yield _estimate("log_loss", values, sample.n, "")
+        areas = [_areas(p) for p in evidence.test]
+        for metric in areas[0]:
+            parts = [area[metric] for area in areas]
+            values = sample.linearised((a.value, a.influence) for a in parts).clip(0, 1)
+            yield _estimate(metric, values, parts[0].n, "a class is absent")
 
 
 def _estimate(metric: str, values: Array, n: int, reason: str) -> Estimate:

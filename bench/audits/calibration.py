@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from ..audit import Audit
 from ..schema import Array, Evidence, Metric, ReliabilityBin
 from ..statistics.binning import BINS, CALIBRATION_IN_THE_LARGE, POSITIVE_CALIBRATION_ERROR
 from ..statistics.calibration import BINARY_METRICS, diagram, lifts, measured
@@ -125,33 +126,49 @@ FAMILY: dict[str, Family] = {
 }
 
 
-def estimates(evidence: Evidence, sample: Sample) -> Iterator[Estimate]:
-    """Yield every metric, whole set and by group, before and after temperature scaling."""
-    temperature = _temperature(evidence)
-    yield temperature
-    if evidence.test[0].probability is None:
-        other = ("classwise_calibration_error",) if sample.binary else BINARY_METRICS
-        for metric in (m for m in METRICS if m not in other and m != "temperature"):
-            values = nothing(len(evidence.test))
-            yield Estimate(metric=metric, values=values, n=sample.n, undefined=NO_PROBABILITIES)
-    for posthoc, probabilities in _stated(evidence, temperature).items():
-        for grouping in (sample.everyone, *sample.groupings):
-            by_seed = [measured(sample, grouping, p) for p in probabilities]
-            lifted_by = [lifts(sample, grouping, p) for p in probabilities]
-            for metric in by_seed[0]:  # those that somebody will read
-                values = np.stack([seed[metric] for seed in by_seed], axis=1)
-                lifted = [seed[metric] for seed in lifted_by if metric in seed]
-                for index, name in enumerate(grouping.names):
-                    yield Estimate(
-                        metric=metric,
-                        attribute=grouping.attribute,
-                        group=name,
-                        posthoc=posthoc,
-                        values=values[index],
-                        n=len(grouping.rows(index)),
-                        family=FAMILY.get(metric, "error"),
-                        lift=np.array(lifted)[:, index] if lifted else None,
-                    )
+class Calibration(Audit):
+    metrics = METRICS
+    deviations = DEVIATIONS
+    on_by_default = True
+    section = "calibration"
+
+    def estimates(self, evidence: Evidence, sample: Sample) -> Iterator[Estimate]:
+        """Yield every metric, whole set and by group, before and after temperature scaling."""
+        temperature = _temperature(evidence)
+        yield temperature
+        if evidence.test[0].probability is None:
+            other = ("classwise_calibration_error",) if sample.binary else BINARY_METRICS
+            for metric in (m for m in METRICS if m not in other and m != "temperature"):
+                values = nothing(len(evidence.test))
+                yield Estimate(
+                    metric=metric, values=values, n=sample.n, undefined=NO_PROBABILITIES
+                )
+        for posthoc, probabilities in _stated(evidence, temperature).items():
+            for grouping in (sample.everyone, *sample.groupings):
+                by_seed = [measured(sample, grouping, p) for p in probabilities]
+                lifted_by = [lifts(sample, grouping, p) for p in probabilities]
+                for metric in by_seed[0]:  # those that somebody will read
+                    values = np.stack([seed[metric] for seed in by_seed], axis=1)
+                    lifted = [seed[metric] for seed in lifted_by if metric in seed]
+                    for index, name in enumerate(grouping.names):
+                        yield Estimate(
+                            metric=metric,
+                            attribute=grouping.attribute,
+                            group=name,
+                            posthoc=posthoc,
+                            values=values[index],
+                            n=len(grouping.rows(index)),
+                            family=FAMILY.get(metric, "error"),
+                            lift=np.array(lifted)[:, index] if lifted else None,
+                        )
+
+    def reliability(self, evidence: Evidence, sample: Sample) -> Iterator[ReliabilityBin]:
+        """Yield the points of the reliability diagrams, whole set and by group."""
+        for posthoc, probabilities in _stated(evidence, _temperature(evidence)).items():
+            diagrams = [diagram(sample, p) for p in probabilities]
+            for grouping in (sample.everyone, *sample.groupings):
+                for point in reliability_bins(sample, grouping, diagrams):
+                    yield point._replace(strategy=evidence.strategy, posthoc=posthoc)
 
 
 def _temperature(evidence: Evidence) -> Estimate:
@@ -177,12 +194,3 @@ def _stated(evidence: Evidence, temperature: Estimate) -> dict[str, list[Array]]
         both = zip(before, temperature.theta, strict=True)
         stated["temperature"] = [scaled(p, t) for p, t in both]
     return stated
-
-
-def reliability(evidence: Evidence, sample: Sample) -> Iterator[ReliabilityBin]:
-    """Yield the points of the reliability diagrams, whole set and by group."""
-    for posthoc, probabilities in _stated(evidence, _temperature(evidence)).items():
-        diagrams = [diagram(sample, p) for p in probabilities]
-        for grouping in (sample.everyone, *sample.groupings):
-            for point in reliability_bins(sample, grouping, diagrams):
-                yield point._replace(strategy=evidence.strategy, posthoc=posthoc)

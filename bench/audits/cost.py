@@ -5,6 +5,7 @@ from dataclasses import asdict
 
 import numpy as np
 
+from ..audit import Audit
 from ..schema import Evidence, Metric
 from ..statistics.estimates import Estimate, nothing
 from ..statistics.sample import Sample
@@ -40,19 +41,25 @@ METRICS = {
 }
 
 
-def estimates(evidence: Evidence, sample: Sample) -> Iterator[Estimate]:
-    """Yield what each seed's cell spent; nothing without a ledger for every seed."""
-    if len(evidence.ledgers) != len(evidence.seeds):
-        return
-    spent = [asdict(ledger) for ledger in evidence.ledgers]
-    for metric in METRICS:
-        known = all(ledger[metric] is not None for ledger in spent)
-        yield Estimate(
-            metric=metric,
-            values=np.array([[float(ledger[metric])] for ledger in spent])
-            if known
-            else nothing(len(spent)),
-            n=0,
-            family="point",
-            undefined="no meter on this machine",
-        )
+class Cost(Audit):
+    metrics = METRICS
+    needs = frozenset({"ledgers"})
+    on_by_default = True
+    section = "cost"
+
+    def estimates(self, evidence: Evidence, sample: Sample) -> Iterator[Estimate]:
+        """Yield what each seed's cell spent; nothing without a ledger for every seed."""
+        if len(evidence.ledgers) != len(evidence.seeds):
+            return
+        spent = [asdict(ledger) for ledger in evidence.ledgers]
+        for metric in METRICS:
+            known = all(ledger[metric] is not None for ledger in spent)
+            yield Estimate(
+                metric=metric,
+                values=np.array([[float(ledger[metric])] for ledger in spent])
+                if known
+                else nothing(len(spent)),
+                n=0,
+                family="point",
+                undefined="no meter on this machine",
+            )

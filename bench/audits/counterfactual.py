@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from ..audit import Audit
 from ..schema import Array, Evidence, Metric, Predictions
 from ..statistics.estimates import Estimate, nothing
 from ..statistics.grouping import Grouping
@@ -70,24 +71,28 @@ FLIPS = ("flip_rate", "flip_rate_to_positive", "flip_rate_to_negative")
 SHIFTS = ("mean_absolute_shift", "mean_logit_shift")
 
 
-def estimates(evidence: Evidence, sample: Sample) -> Iterator[Estimate]:
-    """Yield every view's metrics, for the whole set and for each group."""
-    for view, changed in evidence.views.items():
-        seeds = [_changes(*both) for both in zip(evidence.test, changed, strict=True)]
-        for grouping in (sample.everyone, *sample.groupings):
-            by_seed = [
-                {metric: _means(sample, grouping, change) for metric, change in seed.items()}
-                for seed in seeds
-            ]
-            seen = ~np.isnan(seeds[0]["positive_rate"])
-            size = np.bincount(grouping.code[seen], minlength=grouping.size)
-            for index, name in enumerate(grouping.names):
-                group = {m: np.stack([seed[m][index] for seed in by_seed]) for m in by_seed[0]}
-                if size[index] >= sample.settings.min_group_size:
-                    for estimate in _group(group, int(size[index]), binary=sample.binary):
-                        yield replace(
-                            estimate, attribute=grouping.attribute, group=name, view=view
-                        )
+class Counterfactual(Audit):
+    metrics = METRICS
+    needs = frozenset({"views"})
+
+    def estimates(self, evidence: Evidence, sample: Sample) -> Iterator[Estimate]:
+        """Yield every view's metrics, for the whole set and for each group."""
+        for view, changed in evidence.views.items():
+            seeds = [_changes(*both) for both in zip(evidence.test, changed, strict=True)]
+            for grouping in (sample.everyone, *sample.groupings):
+                by_seed = [
+                    {metric: _means(sample, grouping, change) for metric, change in seed.items()}
+                    for seed in seeds
+                ]
+                seen = ~np.isnan(seeds[0]["positive_rate"])
+                size = np.bincount(grouping.code[seen], minlength=grouping.size)
+                for index, name in enumerate(grouping.names):
+                    group = {m: np.stack([seed[m][index] for seed in by_seed]) for m in by_seed[0]}
+                    if size[index] >= sample.settings.min_group_size:
+                        for estimate in _group(group, int(size[index]), binary=sample.binary):
+                            yield replace(
+                                estimate, attribute=grouping.attribute, group=name, view=view
+                            )
 
 
 def _group(values: Mapping[str, Array], n: int, *, binary: bool) -> Iterator[Estimate]:

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from ..audit import Audit
 from ..schema import Array, Evidence, Metric, Predictions
 from ..statistics.estimates import Estimate, nothing
 from ..statistics.sample import Sample
@@ -26,27 +27,33 @@ METRICS = {
 }
 
 
-def estimates(evidence: Evidence, sample: Sample) -> Iterator[Estimate]:
-    """Yield the similarity of the vectors before and after training, a number a seed."""
-    pairs = list(zip(evidence.start, evidence.test, strict=False))
-    reason = ""
-    if len(pairs) < len(evidence.test) or not all(
-        np.isin(after.example_id, before.example_id).all() for before, after in pairs
-    ):
-        reason = "no vectors from before training"
-    elif any(p.hidden is None for pair in pairs for p in pair):
-        reason = "no hidden vectors"
-    values = nothing(len(evidence.test))
-    n = min(sample.n, MOST_ROWS)
-    if not reason:
-        rng = np.random.default_rng([sample.settings.seed, 5])
-        rows = np.sort(rng.permutation(sample.n)[:n])
-        found = [linear_cka(*_vectors(before, after, rows)) for before, after in pairs]
-        if any(np.isnan(value) for value, _ in found):
-            reason = "the vectors of all examples are the same"
-        else:
-            values = sample.linearised((value, _spread(sample.n, rows, i)) for value, i in found)
-    yield Estimate(metric="linear_cka", values=values, n=n, family="mean", undefined=reason)
+class Drift(Audit):
+    metrics = METRICS
+    needs = frozenset({"hidden", "start"})
+
+    def estimates(self, evidence: Evidence, sample: Sample) -> Iterator[Estimate]:
+        """Yield the similarity of the vectors before and after training, a number a seed."""
+        pairs = list(zip(evidence.start, evidence.test, strict=False))
+        reason = ""
+        if len(pairs) < len(evidence.test) or not all(
+            np.isin(after.example_id, before.example_id).all() for before, after in pairs
+        ):
+            reason = "no vectors from before training"
+        elif any(p.hidden is None for pair in pairs for p in pair):
+            reason = "no hidden vectors"
+        values = nothing(len(evidence.test))
+        n = min(sample.n, MOST_ROWS)
+        if not reason:
+            rng = np.random.default_rng([sample.settings.seed, 5])
+            rows = np.sort(rng.permutation(sample.n)[:n])
+            found = [linear_cka(*_vectors(before, after, rows)) for before, after in pairs]
+            if any(np.isnan(value) for value, _ in found):
+                reason = "the vectors of all examples are the same"
+            else:
+                values = sample.linearised(
+                    (value, _spread(sample.n, rows, i)) for value, i in found
+                )
+        yield Estimate(metric="linear_cka", values=values, n=n, family="mean", undefined=reason)
 
 
 def linear_cka(before: Array, after: Array) -> tuple[float, Array]:

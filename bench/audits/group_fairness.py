@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from ..audit import Audit
 from ..schema import Array, Evidence, Metric
 from ..statistics.binning import CALIBRATION_IN_THE_LARGE, POSITIVE_CALIBRATION_ERROR
 from ..statistics.class_gaps import across_classes
@@ -174,24 +175,30 @@ STATED = ("log_loss", "positive_calibration_error", "calibration_in_the_large", 
 NEED_PROBABILITIES = (*STATED, "bpsn_auc", "bnsp_auc", "calibration_difference", "bias_auc")
 
 
-def estimates(evidence: Evidence, sample: Sample) -> Iterator[Estimate]:
-    """Yield each attribute's group rates and gaps, then those of declared intersections."""
-    probabilities = [p.probability for p in evidence.test if p.probability is not None]
-    for grouping in sample.groupings:
-        if not grouping.names:
-            continue
-        rates = counted_rates(sample, grouping, evidence.test)
-        yield from _by_group(rates, grouping, sample)
-        for metric, family, names in GAPS:
-            yield between_groups(metric, family, [rates[name] for name in names], grouping)
-        if not sample.binary:
-            yield from across_classes(rates["true_positive_rate"], grouping, evidence)
-        if not sample.settings.wants(*NEED_PROBABILITIES):
-            continue
-        if probabilities:
-            yield from _stated(sample, grouping, probabilities)
-        else:
-            yield from _unstated(sample, grouping, len(evidence.test))
+class GroupFairness(Audit):
+    metrics = METRICS
+    deviations = DEVIATIONS
+    on_by_default = True
+    section = "groups"
+
+    def estimates(self, evidence: Evidence, sample: Sample) -> Iterator[Estimate]:
+        """Yield each attribute's group rates and gaps, then those of declared intersections."""
+        probabilities = [p.probability for p in evidence.test if p.probability is not None]
+        for grouping in sample.groupings:
+            if not grouping.names:
+                continue
+            rates = counted_rates(sample, grouping, evidence.test)
+            yield from _by_group(rates, grouping, sample)
+            for metric, family, names in GAPS:
+                yield between_groups(metric, family, [rates[name] for name in names], grouping)
+            if not sample.binary:
+                yield from across_classes(rates["true_positive_rate"], grouping, evidence)
+            if not sample.settings.wants(*NEED_PROBABILITIES):
+                continue
+            if probabilities:
+                yield from _stated(sample, grouping, probabilities)
+            else:
+                yield from _unstated(sample, grouping, len(evidence.test))
 
 
 def _by_group(

@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from ..audit import Audit
 from ..schema import Array, Evidence, Metric
 from ..statistics.estimates import Estimate, nothing
 from ..statistics.grouping import INTERSECTION, Grouping
@@ -45,24 +46,32 @@ METRICS = {
 }
 
 
-def estimates(evidence: Evidence, sample: Sample) -> Iterator[Estimate]:
-    """Yield each attribute's leakage, overall and within each label.
+class Leakage(Audit):
+    metrics = METRICS
+    needs = frozenset({"hidden"})
 
-    The interval is of the test examples and seeds with the probe's answers as they are: the
-    probe itself is not fitted anew.
-    """
-    hidden = [p.hidden for p in evidence.test if p.hidden is not None]
-    for grouping in sample.groupings:
-        for label, rows in _strata(sample, grouping):
-            where = (
-                grouping.attribute if label == "" else f"{grouping.attribute}{INTERSECTION}label"
-            )
-            if len(hidden) < len(evidence.test):
-                yield from _undefined(where, label, len(evidence.test), "no hidden vectors")
-            elif _smallest(grouping.code[rows]) < FOLDS:
-                yield from _undefined(where, label, len(hidden), f"fewer than {FOLDS} of a group")
-            else:
-                yield from _probed(sample, grouping, hidden, (where, label, rows))
+    def estimates(self, evidence: Evidence, sample: Sample) -> Iterator[Estimate]:
+        """Yield each attribute's leakage, overall and within each label.
+
+        The interval is of the test examples and seeds with the probe's answers as they are: the
+        probe itself is not fitted anew.
+        """
+        hidden = [p.hidden for p in evidence.test if p.hidden is not None]
+        for grouping in sample.groupings:
+            for label, rows in _strata(sample, grouping):
+                where = (
+                    grouping.attribute
+                    if label == ""
+                    else f"{grouping.attribute}{INTERSECTION}label"
+                )
+                if len(hidden) < len(evidence.test):
+                    yield from _undefined(where, label, len(evidence.test), "no hidden vectors")
+                elif _smallest(grouping.code[rows]) < FOLDS:
+                    yield from _undefined(
+                        where, label, len(hidden), f"fewer than {FOLDS} of a group"
+                    )
+                else:
+                    yield from _probed(sample, grouping, hidden, (where, label, rows))
 
 
 def _strata(sample: Sample, grouping: Grouping) -> Iterator[tuple[str, Array]]:

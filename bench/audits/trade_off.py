@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
+from ..audit import Audit
 from ..schema import Array, Evidence, Metric, ParetoPoint
 from ..statistics.estimates import Estimate
 from ..statistics.gaps import between_groups
@@ -26,41 +27,45 @@ METRICS = {
 }
 
 
-def estimates(evidence: Evidence, sample: Sample) -> Iterator[Estimate]:
-    """Yield the distance to the optimum for each attribute."""
-    for grouping in sample.groupings:
-        if grouping.names:
-            performance, gap = _axes(evidence, sample, grouping)
-            yield Estimate(
-                metric="dto",
-                attribute=grouping.attribute,
-                group="gap",
-                values=np.hypot(1 - performance, gap.values),
-                n=gap.n,
-                family="error",
-                undefined=gap.undefined,
-            )
+class TradeOff(Audit):
+    metrics = METRICS
+    on_by_default = True
+    section = "trade-off"
 
+    def estimates(self, evidence: Evidence, sample: Sample) -> Iterator[Estimate]:
+        """Yield the distance to the optimum for each attribute."""
+        for grouping in sample.groupings:
+            if grouping.names:
+                performance, gap = _axes(evidence, sample, grouping)
+                yield Estimate(
+                    metric="dto",
+                    attribute=grouping.attribute,
+                    group="gap",
+                    values=np.hypot(1 - performance, gap.values),
+                    n=gap.n,
+                    family="error",
+                    undefined=gap.undefined,
+                )
 
-def points(evidence: Sequence[Evidence], sample: Sample) -> Iterator[ParetoPoint]:
-    """Yield where each strategy stands on accuracy and equalized odds of the first attribute.
+    def trade_off(self, evidence: Sequence[Evidence], sample: Sample) -> Iterator[ParetoPoint]:
+        """Yield where each strategy stands on accuracy and equalized odds of the first attribute.
 
-    Each bootstrap draw of the examples comes with a draw of each strategy's seeds; a strategy is
-    on the front of a draw when no other is better on both axes. Drawing among K seeds shows
-    (K−1)/K of their variance, and a single seed shows none.
-    """
-    grouping = next((g for g in sample.groupings if g.names), None)
-    if grouping is None:
-        return
-    rng = np.random.default_rng([sample.settings.seed, 2])
-    both = [_axes(e, sample, grouping) for e in evidence]
-    axes = [np.stack([performance, 1 - gap.values]) for performance, gap in both]
-    drawn = np.stack([_draw_seeds(a[:, :, 1:], rng) for a in axes])
-    shares = pareto_probability(drawn)
-    for e, a, share in zip(evidence, axes, shares, strict=True):
-        where = a[:, :, 0].mean(axis=1)
-        if np.isfinite(where).all():
-            yield ParetoPoint(e.strategy, float(where[0]), float(where[1]), float(share))
+        Each bootstrap draw of the examples comes with a draw of each strategy's seeds; a strategy
+        is on the front of a draw when no other is better on both axes. Drawing among K seeds
+        shows (K−1)/K of their variance, and a single seed shows none.
+        """
+        grouping = next((g for g in sample.groupings if g.names), None)
+        if grouping is None:
+            return
+        rng = np.random.default_rng([sample.settings.seed, 2])
+        both = [_axes(e, sample, grouping) for e in evidence]
+        axes = [np.stack([performance, 1 - gap.values]) for performance, gap in both]
+        drawn = np.stack([_draw_seeds(a[:, :, 1:], rng) for a in axes])
+        shares = pareto_probability(drawn)
+        for e, a, share in zip(evidence, axes, shares, strict=True):
+            where = a[:, :, 0].mean(axis=1)
+            if np.isfinite(where).all():
+                yield ParetoPoint(e.strategy, float(where[0]), float(where[1]), float(share))
 
 
 def pareto_probability(axes: Array) -> Array:

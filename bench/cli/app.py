@@ -255,12 +255,12 @@ def audit_data(
         columns = {"text": text, "label": label, "groups": tuple(group), "split": split}
         kept = {"source": "files", "path": source, "incomplete": "leave_out"}
         choice = suites.TaskChoice.model_validate(kept | columns)
-        folder = Path()
+        task = prepare.task_source(choice, folder=Path())
     else:
         path = suites.find(source)
-        choice, folder = suites.read(path).task, path.parent
+        task = prepare.source_of(suites.read(path), path.parent)
     with err.status("auditing the data"):
-        tables = data_tables.tables(prepare.load(choice, folder))
+        tables = data_tables.tables(task.load())
     for table in tables:
         out.print(listing.facts_table(table))
 

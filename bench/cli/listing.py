@@ -1,14 +1,11 @@
 """Tables for the terminal: what a suite can name, what is planned and finished, plain facts."""
 
-import ast
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import fields
-from importlib import import_module
 from typing import NamedTuple
 
 from rich.markup import escape
-from rich.table import Table
+from rich.table import Column, Table
 
 from .. import facts, plugins, suite
 from ..schema import BadInputError
@@ -80,20 +77,34 @@ def _strategies() -> Table:
 
     shown = Table("strategy", "what it does", "chooses", "reads groups in", "options")
     shown.columns[0].no_wrap = True
-    for name in plugins.names("tunefair.strategies"):
+    for name in plugins.names(compose.PACKAGE):
         kind = compose.find(name)
         chooses = ", ".join(sorted(compose.claims(kind())))
         groups = ", ".join(sorted(kind().needs_groups_in))
-        options = "\n".join(f"{f.name} = {f.default!r}" for f in fields(kind))
-        shown.add_row(name, _summary("tunefair.strategies", name), chooses, groups, options)
+        options = "\n".join(plugins.options_of(kind))
+        about = plugins.summary(compose.PACKAGE, name)
+        shown.add_row(*map(escape, (name, about, chooses, groups, options)))
     return shown
 
 
 def _audits() -> Table:
-    shown = Table("audit", "what it measures", "metrics")
-    for name in plugins.names("tunefair.audits"):
-        metrics = import_module(f"tunefair.audits.{name}").METRICS
-        shown.add_row(name, _summary("tunefair.audits", name), ", ".join(metrics))
+    from .. import audit
+
+    common = suite.AuditChoice.model_fields.items()
+    options = [f"{name} = {f.default!r}" for name, f in common if name not in ("audits", "pairs")]
+    shown = Table(
+        "audit",
+        "what it measures",
+        "by default",
+        "needs",
+        Column("metrics", overflow="fold"),
+        caption=escape(f"options of all, in [audit]: {', '.join(options)}"),
+        caption_justify="left",
+    )
+    for name, kind in audit.shipped().items():
+        about = plugins.summary(audit.PACKAGE, name)
+        default = "on" if kind.on_by_default else "off"
+        shown.add_row(name, about, default, ", ".join(sorted(kind.needs)), ", ".join(kind.metrics))
     return shown
 
 
@@ -107,15 +118,11 @@ def _suites() -> Table:
 
 
 def _tasks() -> Table:
-    shown = Table("task", "where its rows come from")
-    for name in plugins.names("tunefair.tasks"):
-        shown.add_row(name, _summary("tunefair.tasks", name))
+    from .. import task
+
+    shown = Table("task", "where its rows come from", "options")
+    for name in plugins.names(task.PACKAGE):
+        kind = plugins.find(task.PACKAGE, name, task.TaskSource)
+        options = "\n".join(plugins.options_of(kind, without=[task.FOLDER]))
+        shown.add_row(*map(escape, (name, plugins.summary(task.PACKAGE, name), options)))
     return shown
-
-
-def _summary(package: str, name: str) -> str:
-    """Return the first line of a plug-in's docstring without importing it."""
-    folder = next(iter(import_module(package).__path__))
-    with open(f"{folder}/{name}.py", encoding="utf-8") as file:  # noqa: PTH123
-        text = ast.get_docstring(ast.parse(file.read())) or ""
-    return text.split("\n", 1)[0]

@@ -6,7 +6,7 @@ from itertools import chain
 
 import numpy as np
 
-from ..plugins import load
+from ..audit import declared, shipped
 from ..schema import Array, Evidence, Place, Predictions
 from ..statistics.estimates import Estimate, nothing
 from ..statistics.grouping import Grouping
@@ -123,14 +123,12 @@ def numbers(evidence: Evidence, sample: Sample, chosen: Sequence[GateRule]) -> N
     settings, groupings = sample.settings, sample.groupings
     whole = [rule for rule in chosen if not rule.attribute and not rule.group]
     for rules_of_pass, sample.groupings in ((whole, ()), (chosen, groupings)):
-        for audit in dict.fromkeys(
-            a for r in rules_of_pass for a in rules.declared()[r.metric][0]
-        ):
-            module = load("tunefair.audits", audit)
+        for name in dict.fromkeys(a for r in rules_of_pass for a in declared()[r.metric][0]):
+            audit = shipped()[name]
             waiting = [r for r in rules_of_pass if not _is_settled(r, found)]
-            wanted = {r.metric for r in waiting} & set(module.METRICS)
+            wanted = {r.metric for r in waiting} & set(audit.metrics)
             sample.settings = replace(settings, only=tuple(wanted))
-            for estimate in module.estimates(evidence, sample) if wanted else ():
+            for estimate in audit.estimates(evidence, sample) if wanted else ():
                 if estimate.metric in wanted:
                     found.setdefault(estimate.place, estimate)
     sample.settings = settings

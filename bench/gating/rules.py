@@ -1,13 +1,12 @@
 """Gate rules: where they come from, and which numbers each is about."""
 
-from collections.abc import Iterable, Mapping, Sequence
-from functools import cache
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from pydantic import Field
 
-from .. import plugins
-from ..schema import BadInputError, Metric, Place
+from ..audit import declared as declared
+from ..schema import BadInputError, Place
 from ..suite import GateRule, Record, Suite, parse
 
 ANY = "*"
@@ -42,18 +41,6 @@ def read(path: Path) -> tuple[GateRule, ...]:
 def of_suite(text: str, where: str) -> tuple[GateRule, ...]:
     """Return the rules that a suite's text states, or the defaults."""
     return (parse(Suite, text, where).gate if text else ()) or DEFAULTS
-
-
-@cache
-def declared() -> Mapping[str, tuple[tuple[str, ...], Metric]]:
-    """Return every metric with the audits that measure it and its declaration."""
-    found: dict[str, tuple[tuple[str, ...], Metric]] = {}
-    for audit in plugins.names("tunefair.audits"):
-        module = plugins.load("tunefair.audits", audit)
-        for name, metric in module.METRICS.items() if hasattr(module, "estimates") else ():
-            before = found[name][0] if name in found else ()
-            found[name] = (*before, audit), metric
-    return found
 
 
 def check(rules: Iterable[GateRule]) -> None:

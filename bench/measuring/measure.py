@@ -2,12 +2,10 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
-from types import ModuleType
-from typing import Any
 
 import numpy as np
 
-from ..plugins import load
+from ..audit import Audit, load_all
 from ..schema import (
     AuditSettings,
     BadInputError,
@@ -55,12 +53,11 @@ def measure(
     BadInputError
         An audit or strategy is not known, no example is shared, or labels differ.
     """
-    modules = {name: load("tunefair.audits", name) for name in audits}
-    modules = {name: module for name, module in modules.items() if hasattr(module, "estimates")}
+    loaded = load_all(audits)
     ordered = {e.strategy: _in_id_order(e) for e in evidence}
     compared = _compared(ordered, reference, pairs)
-    definitions = {n: metric for m in modules.values() for n, metric in m.METRICS.items()}
-    studies = [_Study(members, settings, modules) for members in _alike(list(ordered.values()))]
+    definitions = {n: metric for a in loaded.values() for n, metric in a.metrics.items()}
+    studies = [_Study(members, settings, loaded) for members in _alike(list(ordered.values()))]
     return Results(
         measurements=tuple(row for study in studies for row in study.rows),
         contrasts=contrasts(
@@ -76,12 +73,14 @@ def measure(
             point
             for study in studies
             for e in study.evidence
-            for point in _drawn(modules, "reliability", e, study.sample)
+            for audit in loaded.values()
+            for point in audit.reliability(e, study.sample)
         ),
         trade_off=tuple(
             point
             for study in studies
-            for point in _drawn(modules, "points", study.evidence, study.sample)
+            for audit in loaded.values()
+            for point in audit.trade_off(study.evidence, study.sample)
         ),
     )
 
@@ -99,10 +98,10 @@ def paired_differences(
     BadInputError
         As `measure`.
     """
-    modules = {name: load("tunefair.audits", name) for name in audits}
-    definitions = {n: metric for m in modules.values() for n, metric in m.METRICS.items()}
+    loaded = load_all(audits)
+    definitions = {n: metric for a in loaded.values() for n, metric in a.metrics.items()}
     both = [replace(run, strategy="run"), replace(baseline, strategy="baseline")]
-    study = _Study(_shared([_in_id_order(e) for e in both]), settings, modules)
+    study = _Study(_shared([_in_id_order(e) for e in both]), settings, loaded)
     first, second = study.sides["run"], study.sides["baseline"]
     return differences(first, second, definitions, matched=False)
 
@@ -114,28 +113,28 @@ class _Study:
         self,
         evidence: Sequence[Evidence],
         settings: AuditSettings,
-        modules: Mapping[str, ModuleType],
+        audits: Mapping[str, Audit],
     ) -> None:
-        self.evidence, self.modules = evidence, modules
+        self.evidence, self.audits = evidence, audits
         self.sample = Sample(evidence, settings)
         self.rows: list[Measurement] = []
         self.sides: dict[str, dict[Place, Side]] = {}
         self.left_out: list[LeftOut] = list(self.sample.left_out)
         for e in evidence:
-            self._audit(e, modules)
+            self._audit(e)
 
-    def _audit(self, evidence: Evidence, modules: Mapping[str, ModuleType]) -> None:
+    def _audit(self, evidence: Evidence) -> None:
         """Make the rows of one strategy; two audits that measure one number give one row."""
         sides: dict[Place, Side] = {}
-        for audit, module in modules.items():
-            for estimate in module.estimates(evidence, self.sample):
+        for name, audit in self.audits.items():
+            for estimate in audit.estimates(evidence, self.sample):
                 if estimate.place in sides:
                     continue
                 sides[estimate.place] = side(estimate, evidence.seeds)
                 self.left_out += self._missing(estimate)
-                metric = module.METRICS[estimate.metric]
+                metric = audit.metrics[estimate.metric]
                 self.rows += [
-                    row._replace(audit=audit, strategy=evidence.strategy)
+                    row._replace(audit=name, strategy=evidence.strategy)
                     for row in _rows(estimate, metric, evidence.seeds)
                 ]
         self.sides[evidence.strategy] = sides
@@ -227,13 +226,6 @@ def _sides(
     names = [e.strategy for e in pair]
     study = next((s for s in studies if all(name in s.sides for name in names)), None)
     if study is None:
-        study = _Study(_shared(pair), studies[0].sample.settings, studies[0].modules)
+        study = _Study(_shared(pair), studies[0].sample.settings, studies[0].audits)
     first, second = (study.sides[name] for name in names)
     return first, second
-
-
-def _drawn(modules: Mapping[str, ModuleType], hook: str, *arguments: object) -> Iterator[Any]:
-    """Yield what the audits that have this hook draw besides their estimates."""
-    for module in modules.values():
-        if hasattr(module, hook):
-            yield from getattr(module, hook)(*arguments)

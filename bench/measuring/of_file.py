@@ -4,13 +4,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from ..audit import Need, by_default
 from ..environment import provenance
 from ..facts import RunFacts, StrategyFacts
 from ..reading import foreign
 from ..schema import AuditSettings, BadInputError, Evidence, Results
 from .measure import measure
 
-AUDITS = ("accuracy", "calibration", "group_fairness", "trade_off")
+NO_FILE_HAS: tuple[Need, ...] = ("hidden", "start", "views", "ledgers")
+"""What a file of predictions cannot bring: audits that need it do not run."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,7 +57,9 @@ def _labels(files: Files) -> tuple[str, str]:
 def results(found: list[Evidence], settings: AuditSettings) -> tuple[Results, RunFacts]:
     """Return the results of an audit, and the little that is known besides."""
     reference = found[1].strategy if len(found) > 1 else None
-    computed = measure(found, settings, audits=AUDITS, reference=reference)
+    computed = measure(
+        found, settings, audits=by_default(without=NO_FILE_HAS), reference=reference
+    )
     facts = RunFacts(
         suite=found[0].strategy,
         date=provenance.today(),

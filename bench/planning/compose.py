@@ -5,13 +5,11 @@ import hashlib
 import inspect
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import MISSING, Field, dataclass, fields, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, get_type_hints
+from typing import Any
 
 import numpy as np
-from pydantic import ConfigDict, ValidationError, create_model
-from pydantic import Field as PydanticField
 from torch import nn
 
 import tunefair
@@ -19,8 +17,8 @@ import tunefair
 from .. import plugins
 from ..schema import Array, BadInputError, Predictions, Split, Task
 from ..strategy import Objective, Strategy
-from ..suite import problems
 
+PACKAGE = "tunefair.strategies"
 CHOICES = ("adapt", "sampling_weights", "objective", "revise")
 PLAIN = "full"
 """What a first stage trains where no other part says."""
@@ -178,20 +176,13 @@ def find(name: str, folders: Iterable[Path] = ()) -> type[Strategy]:
     BadInputError
         No such file, a file without exactly one strategy, or one that names no reference.
     """
-    module = plugins.load("tunefair.strategies", name, folders)
-    kinds = [
-        kind
-        for _, kind in inspect.getmembers(module, inspect.isclass)
-        if issubclass(kind, Strategy) and kind.__module__ == module.__name__
-    ]
-    if len(kinds) != 1:
-        raise BadInputError(f"strategies/{name}.py must define one Strategy, not {len(kinds)}")
-    if not hasattr(kinds[0], "reference"):
+    kind = plugins.find(PACKAGE, name, Strategy, folders)
+    if not hasattr(kind, "reference"):
         raise BadInputError(
-            f"strategies/{name}.py: {kinds[0].__name__} has no `reference`: name the paper, and "
-            "what deviates from it"
+            f"strategies/{name}.py: {kind.__name__} has no `reference`: name the paper, and what "
+            "deviates from it"
         )
-    return kinds[0]
+    return kind
 
 
 def source(name: str, folders: Iterable[Path] = ()) -> str:
@@ -252,27 +243,7 @@ def build(
     folders = list(folders)
     parts = {}
     for name in names:
-        parts[name] = _with_options(find(name, folders), by_part.get(name, {}), f"{where}: {name}")
+        kind = find(name, folders)
+        parts[name] = plugins.with_options(kind, by_part.get(name, {}), where=f"{where}: {name}")
     compose(parts)
     return parts
-
-
-def _default(option: Field[Any]) -> Any:
-    """Return a dataclass field's default as pydantic says it."""
-    if option.default_factory is not MISSING:
-        return PydanticField(default_factory=option.default_factory)
-    return ... if option.default is MISSING else option.default
-
-
-def _with_options(kind: type[Strategy], options: Any, where: str) -> Strategy:
-    """Return the strategy with its options, typed strictly so that a typo is refused."""
-    types = get_type_hints(kind, include_extras=True)
-    known = {f.name: (types[f.name], _default(f)) for f in fields(kind)}
-    strict = ConfigDict(extra="forbid", strict=True, validate_default=True)
-    try:
-        record = create_model(kind.__name__, __config__=strict, **known)  # type: ignore[call-overload]
-        return kind(**dict(record.model_validate(options)))
-    except ValidationError as error:
-        raise BadInputError(f"{where}: {problems(error)} (options: {', '.join(known)})") from None
-    except ValueError as error:
-        raise BadInputError(f"{where}: {error}") from None

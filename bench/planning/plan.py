@@ -10,6 +10,7 @@ from typing import Any
 
 import tunefair
 
+from .. import audit
 from ..schema import BadInputError
 from ..strategy import Strategy
 from ..suite import Budget, ModelChoice, Suite, Training
@@ -105,6 +106,8 @@ def cells(suite: Suite, *, folder: Path, task: str, model: str, attribute: str) 
         )
         for label, choice in suite.strategies.items()
     }
+    audits = audit.load_all(suite.audit.audits or audit.by_default())
+    needed = frozenset(need for chosen in audits.values() for need in chosen.needs)
     revisers = (part for parts in compositions.values() for part in parts.values())
     common = Cell(
         label="",
@@ -119,9 +122,8 @@ def cells(suite: Suite, *, folder: Path, task: str, model: str, attribute: str) 
         model_fingerprint=model,
         budget=suite.budget,
         training=suite.training,
-        hidden=bool({"leakage", "drift"} & set(suite.audit.audits))
-        or any(part.reads_hidden for part in revisers),
-        start="drift" in suite.audit.audits,
+        hidden="hidden" in needed or any(part.reads_hidden for part in revisers),
+        start="start" in needed,
         keep_model=suite.keep_models,
     )
     composed = {label: _composed(parts, common) for label, parts in compositions.items()}

@@ -4,6 +4,7 @@ import math
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+from ..audit import shipped
 from ..schema import Measurement, Place
 from . import charts
 from .drawing import Canvas, Figure
@@ -12,15 +13,14 @@ from .panels import GROUPS, FigureSet, drawn_strategies, headings, limit_notes, 
 from .sheet import Sheet
 from .wording import distinct, listed, metric_words, printable
 
-OWN_SECTION = ("accuracy", "calibration", "group_fairness", "trade_off", "cost")
-
 Subset = Place
 """What a number is of, whatever the metric: its metric is ""."""
 
 
 def further(sheet: Sheet, canvas: Canvas) -> list[FigureSet]:
     """Return charts of the shares and a table of all numbers, for every other audit that ran."""
-    audits = dict.fromkeys(m.audit for m in sheet.means.values() if m.audit not in OWN_SECTION)
+    placed = {name for name, audit in shipped().items() if audit.section}
+    audits = dict.fromkeys(m.audit for m in sheet.means.values() if m.audit not in placed)
     return [_figure_set(sheet, canvas, audit) for audit in audits]
 
 

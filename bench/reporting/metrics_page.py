@@ -1,8 +1,9 @@
 """Writes docs/metrics.md, the page of all metrics, from the declarations of the audits."""
 
+import sys
 from collections.abc import Iterator, Sequence
 
-from .. import plugins
+from ..audit import Audit, shipped
 from ..schema import Metric
 
 _HEAD = """# Metrics
@@ -21,23 +22,20 @@ _COLUMNS = ("metric", "better", "range", "definition", "reference", "version")
 def page() -> str:
     """Return the page as Markdown."""
     return _HEAD + "".join(
-        line for name in plugins.names("tunefair.audits") for line in _audit(name)
+        line for name, audit in shipped().items() for line in _audit(name, audit)
     )
 
 
-def _audit(name: str) -> Iterator[str]:
-    module = plugins.load("tunefair.audits", name)
-    if not hasattr(module, "METRICS"):
-        return
-    yield f"\n## {name}\n\n{(module.__doc__ or '').strip()}\n\n"
+def _audit(name: str, audit: Audit) -> Iterator[str]:
+    about = sys.modules[type(audit).__module__].__doc__ or ""
+    yield f"\n## {name}\n\n{about.strip()}\n\n"
     yield _line(_COLUMNS)
     yield _line(["---"] * len(_COLUMNS))
-    for metric, declared in module.METRICS.items():
+    for metric, declared in audit.metrics.items():
         yield _row(metric, declared)
-    deviations = getattr(module, "DEVIATIONS", {})
-    if deviations:
+    if audit.deviations:
         yield "\nWhere this deviates from the libraries of the field, and why:\n\n"
-        yield from (f"- `{metric}`: {text}\n" for metric, text in deviations.items())
+        yield from (f"- `{metric}`: {text}\n" for metric, text in audit.deviations.items())
 
 
 def _row(name: str, metric: Metric) -> str:

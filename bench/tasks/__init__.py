@@ -1,1 +1,1 @@
-"""One file a data source; each has `load(**options) -> Task`."""
+"""One file a source of tasks: a record of options that loads texts, labels, groups, splits."""

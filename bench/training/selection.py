@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
-from .. import plugins
+from ..audit import declared, shipped
 from ..schema import AuditSettings, Evidence, Predictions
 from ..suite import Training
 from .loop import Learner
@@ -17,11 +17,11 @@ from .pace import Pace
 from .weights import changing, put_back
 
 RULES = {
-    "validation_log_loss": ("accuracy", "log_loss"),
-    "validation_worst_group": ("group_fairness", "worst_group_accuracy"),
-    "validation_dto": ("trade_off", "dto"),
+    "validation_log_loss": "log_loss",
+    "validation_worst_group": "worst_group_accuracy",
+    "validation_dto": "dto",
 }
-"""Rule -> the audit and its metric that judge a checkpoint."""
+"""Rule -> the metric that judges a checkpoint."""
 
 
 class Kept(NamedTuple):
@@ -68,11 +68,10 @@ class Selection(TrainerCallback):
             self._judge(min(fraction, 1.0), self.answer())
 
     def _judge(self, fraction: float, answers: Predictions) -> None:
-        audit, metric = RULES[self.training.selection]
-        score, reason = _score(audit, metric, answers, self.attribute)
-        sign = (
-            1 if plugins.load("tunefair.audits", audit).METRICS[metric].better == "higher" else -1
-        )
+        metric = RULES[self.training.selection]
+        groups = self.attribute if self.training.selects_by_group else ""
+        score, reason = _score(metric, answers, groups)
+        sign = 1 if declared()[metric][1].better == "higher" else -1
         if math.isnan(score):
             self.undefined = reason
         elif not sign * score < sign * self.score:  # the later one of two that score the same
@@ -105,18 +104,21 @@ class Selection(TrainerCallback):
         return Kept(self.fraction, f"{rule} {self.score:.4g}")
 
 
-def _score(audit: str, metric: str, answers: Predictions, attribute: str) -> tuple[float, str]:
-    """Return a metric of validation as its audit defines it, or NaN and why."""
+def _score(metric: str, answers: Predictions, attribute: str) -> tuple[float, str]:
+    """Return a metric of validation as its audit defines it, or NaN and why.
+
+    Of the whole split where `attribute` is "", else between its groups.
+    """
     from ..statistics.sample import (
         Sample,  # most runs select nothing and need no statistics
     )
 
-    where = "" if audit == "accuracy" else attribute
-    answers = replace(answers, groups={where: answers.groups[where]} if where else {})
+    audit = shipped()[declared()[metric][0][0]]
+    answers = replace(answers, groups={attribute: answers.groups[attribute]} if attribute else {})
     evidence = Evidence(strategy="checkpoint", seeds=(0,), test=(answers,))
     settings = AuditSettings(replicates=2, only=(metric,))
     sample = Sample([evidence], settings)
-    for estimate in plugins.load("tunefair.audits", audit).estimates(evidence, sample):
-        if (estimate.metric, estimate.attribute) == (metric, where):
+    for estimate in audit.estimates(evidence, sample):
+        if (estimate.metric, estimate.attribute) == (metric, attribute):
             return float(estimate.values[0, 0]), estimate.undefined
     return math.nan, f"no validation group has {settings.min_group_size} examples"

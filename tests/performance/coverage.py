@@ -16,7 +16,7 @@ import numpy as np
 from scipy.optimize import brentq
 
 from tests._population import Population
-from tunefair.audits import accuracy, calibration, group_fairness, trade_off
+from tunefair import audit
 from tunefair.measuring.contrasts import contrasts, differences, side
 from tunefair.schema import AuditSettings, Contrast, Evidence, Place
 from tunefair.statistics.estimates import Estimate
@@ -26,8 +26,11 @@ from tunefair.statistics.grouping import Grouping
 from tunefair.statistics.intervals import interval
 from tunefair.statistics.sample import Sample, Statistic, Table
 
-AUDITS = (accuracy, calibration, group_fairness, trade_off)
-DECLARED = {name: metric for audit in AUDITS for name, metric in audit.METRICS.items()}
+SHIPPED = audit.shipped()
+ACCURACY, CALIBRATED, FAIRNESS, TRADE_OFF = (
+    SHIPPED[name] for name in ("accuracy", "calibration", "group_fairness", "trade_off")
+)
+DECLARED = {name: metric for name, (_, metric) in audit.declared().items()}
 BOUNDS = {name: (metric.low, metric.high) for name, metric in DECLARED.items()}
 FIVE = np.array([0.30, 0.25, 0.20, 0.15, 0.10])
 EIGHT = np.array([0.20, 0.18, 0.15, 0.13, 0.11, 0.09, 0.08, 0.06])
@@ -143,10 +146,10 @@ class Unfloored(Sample):
 
 def estimated(evidence: Evidence, sample: Sample) -> dict[Place, Estimate]:
     """Return the estimates that somebody will read, by key."""
-    counted = (accuracy,) if sample.settings.only in WHOLE else (accuracy, group_fairness)
+    counted = (ACCURACY,) if sample.settings.only in WHOLE else (ACCURACY, FAIRNESS)
     audits = [audit for audit in counted if sample.settings.wants(*COUNTED)]
-    audits += [trade_off] if sample.settings.wants("dto") else []
-    audits += [calibration] if sample.settings.wants(*CALIBRATION, *FURTHER) else []
+    audits += [TRADE_OFF] if sample.settings.wants("dto") else []
+    audits += [CALIBRATED] if sample.settings.wants(*CALIBRATION, *FURTHER) else []
     found = {e.place: e for audit in audits for e in audit.estimates(evidence, sample)}
     if sample.settings.only == CALIBRATION:  # all of group_fairness would cost three times this
         said = [p.probability for p in evidence.test]
@@ -203,9 +206,9 @@ def floors(setting: Setting, studies: int, replicates: int) -> dict[str, list[fl
     for _ in range(studies):
         texts = fair.texts(setting.n, rng)
         evidence = fair.evidence(texts, fair.train(setting.seeds, rng), rng)
-        for estimate in group_fairness.estimates(evidence, Sample([evidence], chosen)):
+        for estimate in FAIRNESS.estimates(evidence, Sample([evidence], chosen)):
             if estimate.floor is not None:
-                sign = -1 if group_fairness.METRICS[estimate.metric].better == "higher" else 1
+                sign = -1 if FAIRNESS.metrics[estimate.metric].better == "higher" else 1
                 limit = np.quantile(sign * estimate.floor.mean(axis=0), 0.95)
                 beyond[estimate.metric].append(sign * estimate.theta.mean() > limit)
     return {metric: [float(np.mean(past))] for metric, past in beyond.items()}

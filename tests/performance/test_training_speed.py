@@ -75,7 +75,7 @@ class TimedPace(Pace):
 @pytest.fixture(scope="module")
 def world(tmp_path_factory):
     torch.set_num_threads(1)
-    task = redditbias.load()
+    task = redditbias.RedditBias().load()
     suite = Suite.model_validate(
         {
             "name": "speed",

@@ -1,0 +1,105 @@
+"""What an audit is: declared metrics, what it needs, and pure functions of predictions."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import cache
+from pathlib import Path
+from types import MappingProxyType
+from typing import ClassVar, Literal, get_args
+
+from . import plugins
+from .schema import BadInputError, Evidence, Metric, ParetoPoint, ReliabilityBin
+from .statistics.estimates import Estimate
+from .statistics.sample import Sample
+
+PACKAGE = "tunefair.audits"
+Need = Literal["hidden", "start", "views", "ledgers"]
+"""What an audit may read besides predictions on the test and validation splits:
+
+`hidden`, the vectors that the classification head reads; `start`, the answers before any
+training; `views`, the answers on changed texts; `ledgers`, what each cell spent.
+"""
+
+
+class Audit(ABC):
+    """Base of every audit. It holds no state: the same evidence gives the same numbers."""
+
+    metrics: ClassVar[Mapping[str, Metric]]
+    """Every metric that `estimates` may yield, declared."""
+    deviations: ClassVar[Mapping[str, str]] = MappingProxyType({})
+    """Metric -> where it deviates from the libraries of the field, and why."""
+    needs: ClassVar[frozenset[Need]] = frozenset()
+    """What it reads besides predictions: a run that asks for this audit keeps that too."""
+    on_by_default: ClassVar[bool] = False
+    """Whether it runs where nobody chose audits and all that it needs is there."""
+    section: ClassVar[str] = ""
+    """The section of the page that shows its numbers; "": one of its own, with all of them."""
+
+    @abstractmethod
+    def estimates(self, evidence: Evidence, sample: Sample) -> Iterator[Estimate]:
+        """Yield every number of one strategy, each with its bootstrap draws.
+
+        What is undefined is NaN with a reason. All strategies share the draws of `sample`.
+        """
+
+    def reliability(self, evidence: Evidence, sample: Sample) -> Iterator[ReliabilityBin]:
+        """Yield the points of one strategy's reliability diagrams: `Results.reliability`."""
+        return iter(())
+
+    def trade_off(self, evidence: Sequence[Evidence], sample: Sample) -> Iterator[ParetoPoint]:
+        """Yield where each of all strategies stands: `Results.trade_off`."""
+        return iter(())
+
+
+def load(name: str, folders: Iterable[Path] = ()) -> Audit:
+    """Return the audit that the file of that name defines.
+
+    Raises
+    ------
+    BadInputError
+        No such file, a file without exactly one audit, or one that breaks the contract.
+    """
+    kind = plugins.find(PACKAGE, name, Audit, folders)
+    declared = getattr(kind, "metrics", None)
+    if not isinstance(declared, Mapping) or not declared:
+        raise BadInputError(f"audits/{name}.py: {kind.__name__} declares no `metrics`")
+    for metric, meaning in declared.items():
+        if not isinstance(meaning, Metric):
+            raise BadInputError(f"audits/{name}.py: metrics[{metric!r}] is no schema.Metric")
+    if strangers := sorted(set(kind.needs) - set(get_args(Need))):
+        known = ", ".join(get_args(Need))
+        raise BadInputError(f"audits/{name}.py: needs {strangers[0]!r}; there are: {known}")
+    return kind()
+
+
+def load_all(names: Iterable[str], folders: Iterable[Path] = ()) -> dict[str, Audit]:
+    """Return the audits of those names, in their order; `load` says what is refused."""
+    folders = list(folders)
+    return {name: load(name, folders) for name in names}
+
+
+@cache
+def shipped() -> Mapping[str, Audit]:
+    """Return every audit that comes with tunefair."""
+    return MappingProxyType(load_all(plugins.names(PACKAGE)))
+
+
+def by_default(*, without: Iterable[Need] = ()) -> tuple[str, ...]:
+    """Return the audits that run where nobody chose any and some needs cannot be met."""
+    lacking = set(without)
+    return tuple(
+        name
+        for name, audit in shipped().items()
+        if audit.on_by_default and lacking.isdisjoint(audit.needs)
+    )
+
+
+@cache
+def declared() -> Mapping[str, tuple[tuple[str, ...], Metric]]:
+    """Return metric -> the shipped audits that measure it, and what it means."""
+    table: dict[str, tuple[tuple[str, ...], Metric]] = {}
+    for name, audit in shipped().items():
+        for metric, meaning in audit.metrics.items():
+            before = table[metric][0] if metric in table else ()
+            table[metric] = (*before, name), meaning
+    return MappingProxyType(table)

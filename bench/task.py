@@ -1,0 +1,63 @@
+"""What a source of tasks is: a record of options that loads a task and names its content."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from . import plugins
+from .schema import Task
+
+PACKAGE = "tunefair.tasks"
+FOLDER = "folder"
+"""The one field that no suite sets: where relative paths start."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class TaskSource(ABC):
+    """Base of every source of tasks.
+
+    Dataclass fields are the options: the keys of a suite's `[task]` table, strictly typed. A
+    field's docstring says what it means.
+    """
+
+    folder: Path = Path()
+    """Where relative paths start: the folder of the suite's file. Not an option."""
+
+    @abstractmethod
+    def load(self) -> Task:
+        """Return the texts, labels, groups and splits.
+
+        Raises
+        ------
+        BadInputError
+            The rows cannot be read as they were meant; file, column, row and value are named.
+        """
+
+    @abstractmethod
+    def fingerprint(self) -> str:
+        """Return 64 hex digits that change whenever `load` would return something else.
+
+        It is asked for at every start, so it reads as little as it can.
+        """
+
+
+def load(
+    name: str, options: Mapping[str, Any], *, folder: Path, folders: Iterable[Path] = ()
+) -> TaskSource:
+    """Return the source that the file of that name defines, with its options checked.
+
+    Parameters
+    ----------
+    name, options : what a suite's `[task]` table says
+    folder : where relative paths start
+    folders : the user's own task files, searched first
+
+    Raises
+    ------
+    BadInputError
+        No such file, a file without exactly one source, an unknown option or a wrong type.
+    """
+    kind = plugins.find(PACKAGE, name, TaskSource, folders)
+    return plugins.with_options(kind, options, where=f"task: {name}", given={FOLDER: folder})
