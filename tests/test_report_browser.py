@@ -137,6 +137,17 @@ def test_a_phone_never_scrolls_sideways(view: Open, embedded: Path) -> None:
     assert fits(page)
 
 
+def test_a_phone_cuts_nothing(view: Open, embedded: Path) -> None:
+    page = view(embedded, viewport={"width": 390, "height": 844})
+    page.evaluate("document.querySelectorAll('details').forEach((d) => (d.open = true))")
+    cut = page.evaluate(
+        "[...document.querySelectorAll('main *')].filter((e) => e.scrollWidth > e.clientWidth + 1"
+        " && ['auto', 'hidden', 'scroll'].includes(getComputedStyle(e).overflowX)"
+        " && !e.classList.contains('unseen')).map((e) => e.outerHTML.slice(0, 120))"
+    )
+    assert cut == []
+
+
 def test_it_prints(view: Open, embedded: Path, tmp_path: Path) -> None:
     view(embedded).pdf(path=tmp_path / "report.pdf", format="A4")
     pages = len(re.findall(rb"/Type\s*/Page\b", (tmp_path / "report.pdf").read_bytes()))

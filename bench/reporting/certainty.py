@@ -141,11 +141,17 @@ def _open(sheet: Sheet, rivals: Sequence[Standing]) -> Iterator[Sentence]:
 
 
 def _untested(sheet: Sheet, rivals: Sequence[Standing]) -> Iterator[Sentence]:
-    """Say what could not be tested, where other axes were."""
+    """Say what was not tested, where something was."""
+    together: dict[tuple[str, ...], list[Axis]] = {}
     for axis in axes(sheet):
-        labels = [s.label for s in rivals if axis in s.untested]
-        if labels and any(axis not in s.untested for s in rivals):
-            yield Sentence("unknown", f"On {axis.words}, {names(labels)} could not be tested.")
+        labels = tuple(s.label for s in rivals if axis in s.untested)
+        if labels:
+            together.setdefault(labels, []).append(axis)
+    for labels, same in together.items():
+        if len(same) < len(axes(sheet)) or len(labels) < len(rivals):
+            verb = "was" if len(labels) == 1 else "were"
+            text = f"On {all_axes(same)}, {names(labels)} {verb} not tested."
+            yield Sentence("unknown", text)
 
 
 def _needed(contrasts: Sequence[Contrast]) -> str:

@@ -7,7 +7,7 @@ import math
 from collections.abc import Iterator, Sequence
 
 from ..schema import Measurement
-from .sentence import Sentence
+from .sentence import Sentence, names
 from .sheet import Sheet
 from .standing import Axis, Standings, answers_alike, axes, collapsed
 from .wording import decimals, estimate, fixed, interval, listed, metric_words, quoted
@@ -28,7 +28,7 @@ def disparities(sheet: Sheet, field: Standings) -> Iterator[Sentence]:
     for label in _subjects(sheet, field):
         if parts := [part for axis in gaps if (part := _extremes(sheet, label, axis))]:
             yield Sentence("evidence", f"Groups under {quoted(label)}: {'; '.join(parts)}.")
-        if flags := [flag for axis in gaps for flag in _flags(sheet, label, axis.attribute)]:
+        if flags := [flag for axis in gaps for flag in _flags(sheet, label, axis)]:
             text = (
                 f"Under {quoted(label)}, the four-fifths rule flags {_some(flags)} as often as "
                 "the most selected group."
@@ -88,14 +88,19 @@ def _of(m: Measurement) -> str:
     return f"{estimate(m)} for {quoted(m.group)} (n = {m.n:,})"
 
 
-def _flags(sheet: Sheet, label: str, attribute: str) -> list[str]:
+def _flags(sheet: Sheet, label: str, axis: Axis) -> list[str]:
     """Return the groups that the four-fifths rule flags, the lowest ratio first."""
-    ratios = [sheet.mean(label, "impact_ratio", attribute, g) for g in sheet.groups(attribute)]
+    by = axis.attribute
+    ratios = [sheet.mean(label, "impact_ratio", by, group) for group in sheet.groups(by)]
     under = [m for m in ratios if m is not None and m.value < FOUR_FIFTHS]
     return [
-        f"{quoted(m.group)}, selected {fixed(m.value, max(decimals(m.low, m.high), 2))} times"
+        f"{quoted(m.group)}{_by(axis)}, selected {_ratio(m)} times"
         for m in sorted(under, key=lambda m: m.value)
     ]
+
+
+def _ratio(m: Measurement) -> str:
+    return fixed(m.value, max(decimals(m.low, m.high), 2))  # 0.79 is not to be read as 0.8
 
 
 def _some(items: Sequence[str]) -> str:
@@ -104,7 +109,7 @@ def _some(items: Sequence[str]) -> str:
 
 
 def _within_chance(sheet: Sheet, gaps: Sequence[Axis]) -> Iterator[Sentence]:
-    """Say whose gap is no larger than chance makes, and which other disparity is shown."""
+    """Say whose gap is no larger than chance makes, and which other measures show a disparity."""
     under = [
         (strategy.label, axis, m)
         for axis in gaps
@@ -121,13 +126,29 @@ def _within_chance(sheet: Sheet, gaps: Sequence[Axis]) -> Iterator[Sentence]:
         f"The {under[0][1].title} of {listed(each)} {verb} within what groups of these sizes show "
         "by chance: no disparity is shown in this gap."
     )
-    others = [
-        f"{quoted(label)}{_by(axis)}: {_some(found)}"
-        for label, axis, _ in under
-        if (found := _other(sheet, label, axis))
-    ]
-    text += f" Other gaps do show one: {'; '.join(others)}." if others else ""
+    others = _other_measures(sheet, [(label, axis) for label, axis, _ in under])
+    text += f" Other measures do show one: {'; '.join(others)}." if others else ""
     yield Sentence("caution", text)
+
+
+def _other_measures(sheet: Sheet, pairs: Sequence[tuple[str, Axis]]) -> list[str]:
+    """Return each measure that shows a disparity, with the attributes and strategies."""
+    labels: dict[tuple[str, str], list[str]] = {}
+    for label, axis in pairs:
+        for measure, attribute in _other(sheet, label, axis):
+            labels.setdefault((measure, attribute), []).append(label)
+    attributes: dict[tuple[str, tuple[str, ...]], list[str]] = {}
+    for (measure, attribute), those in labels.items():
+        attributes.setdefault((measure, tuple(dict.fromkeys(those))), []).append(attribute)
+    return [
+        f"{measure}{_by_all(by)} for {names(those)}" for (measure, those), by in attributes.items()
+    ]
+
+
+def _by_all(attributes: Sequence[str]) -> str:
+    """Return " by `a` and `b`"; "" for the only attribute."""
+    some = [quoted(attribute) for attribute in attributes if attribute]
+    return f" by {listed(some)}" if some else ""
 
 
 def _by(axis: Axis) -> str:
@@ -151,18 +172,16 @@ def _against_floor(m: Measurement) -> str:
     return f"{estimate(m)}, floor {fixed(floor, decimals(m.low, m.high))}"
 
 
-def _other(sheet: Sheet, label: str, axis: Axis) -> list[str]:
-    """Return the other disparities of one attribute that are shown, its intersections included."""
-    flags = [f"the four-fifths rule flags {flag}" for flag in _flags(sheet, label, axis.attribute)]
-    gaps = [
-        f"{metric_words(m.metric)}{_where(m, axis)} {_against_floor(m)}"
-        for (strategy, place), m in sheet.means.items()
-        if strategy == label and place != axis.place and place.group == "gap"
-        if axis.attribute in place.attribute.split(" × ")
-        if (place.view, place.posthoc) == ("original", "") and _is_beyond(m)
-    ]
-    return flags + gaps
+def _other(sheet: Sheet, label: str, axis: Axis) -> Iterator[tuple[str, str]]:
+    """Yield the other disparities of an attribute that are shown: measure, and by what.
 
-
-def _where(m: Measurement, axis: Axis) -> str:
-    return "" if m.attribute == axis.attribute else f" by {quoted(m.attribute)}"
+    Intersections with the attribute are included. An only attribute is "".
+    """
+    if _flags(sheet, label, axis):
+        yield "the four-fifths rule", axis.by
+    for (strategy, place), m in sheet.means.items():
+        gap = (place.group, place.view, place.posthoc) == ("gap", "original", "")
+        other = strategy == label and place != axis.place
+        if gap and other and axis.attribute in place.attribute.split(" × ") and _is_beyond(m):
+            alone = place.attribute == axis.attribute
+            yield metric_words(m.metric), axis.by if alone else place.attribute

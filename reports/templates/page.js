@@ -33,10 +33,21 @@ const specs = Object.fromEntries(
   [...document.querySelectorAll("script[data-spec]")].map((s) => [s.dataset.spec, JSON.parse(s.textContent)]),
 );
 
+// Lets the small diagrams of a row start a new line where the page is too narrow for all of them.
+function fold(spec, columns) {
+  const before = spec.layout?.columns;
+  if (!before || columns >= before) return;
+  spec.layout.columns = columns;
+  for (const { transform = [] } of spec.data)
+    for (const step of transform)
+      if (step.type === "sequence") step.stop.signal = step.stop.signal.replaceAll(`${before})`, `${columns})`);
+}
+
 async function draw(figure) {
   const spec = structuredClone(specs[figure.dataset.kind]);
   spec.data.find((d) => d.name === "rows").values = JSON.parse(figure.querySelector("script").textContent);
   if (figure.closest(".wide")) spec.width = Math.min(spec.width, Math.max(240, figure.clientWidth - 60));
+  if (figure.closest(".rows")) fold(spec, Math.max(1, Math.floor(figure.clientWidth / 150)));
   const place = document.createElement("div");
   const still = figure.querySelector(".drawing");
   await vegaEmbed(place, spec, { ast: true, actions: false, renderer: "svg", hover: false });
