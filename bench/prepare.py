@@ -1,6 +1,6 @@
 """Prepare a suite: load its task once, check it, tokenise it once, and lay out its cells."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -9,12 +9,13 @@ import numpy as np
 from pydantic import TypeAdapter
 
 from . import task as tasks
-from .facts import FactTable
+from .facts import CutTexts, FactTable
 from .planning import compose, model_folder, plan
-from .schema import BadInputError, Task
+from .schema import Array, BadInputError, Task
 from .storage import files, records
 from .suite import Suite, TaskChoice, Training
 
+CUT_ROWS = "cut.npy"  # written by `training.tokens`, which imports torch
 DATA_AUDIT = "data_audit.json"
 
 
@@ -33,6 +34,24 @@ class Prepared:
         """What is known of the data before any training."""
         tables = files.read_json(self.task_file.with_name(DATA_AUDIT))
         return TypeAdapter(tuple[FactTable, ...]).validate_python(tables)
+
+    @property
+    def cut_texts(self) -> tuple[CutTexts, ...]:
+        """How many test texts are longer than `max_tokens`, of all and of each group."""
+        path = self.tokens_folder / CUT_ROWS
+        if not path.is_file():  # tokens of an older version
+            return ()
+        cut = np.isin(np.arange(len(self.task.label)), np.load(path, allow_pickle=False))
+        return tuple(_cut_texts(self.task, cut))
+
+
+def _cut_texts(task: Task, cut: Array) -> Iterator[CutTexts]:
+    test = task.split == "test"
+    yield CutTexts("", "", int(test.sum()), int(cut[test].sum()))
+    for attribute, column in task.groups.items():
+        for group in np.unique(column[test]):
+            rows = test & (column == group)
+            yield CutTexts(attribute, str(group), int(rows.sum()), int(cut[rows].sum()))
 
 
 def prepare(suite: Suite, *, folder: Path, cache: Path) -> Prepared:

@@ -113,6 +113,7 @@ def facts_of(prepared: prepare.Prepared, text: str, command: str) -> RunFacts:
         commit=provenance.commit(),
         command=command,
         data_audit=prepared.data_audit,
+        cut_texts=prepared.cut_texts,
     )
 
 

@@ -19,6 +19,7 @@ from hypothesis import strategies as st
 from rich.console import Console
 
 from tests._results import EMBEDDED, GROUPS, Level, evidence, facts, results
+from tunefair.audit import shipped
 from tunefair.facts import CellFacts, RunFacts
 from tunefair.measuring.measure import measure
 from tunefair.reporting import page as pages
@@ -173,6 +174,11 @@ def test_a_section_is_a_template_and_one_entry(
 def test_every_template_belongs_to_an_entry() -> None:
     names = {section.name for section in sections.SECTIONS}
     assert names == {path.stem for path in TEMPLATES.glob("*.html")} - {"page", "parts"}
+
+
+def test_the_section_that_an_audit_declares_is_on_the_page() -> None:
+    names = {section.name for section in sections.SECTIONS}
+    assert {audit.section for audit in shipped().values() if audit.section} < names
 
 
 def test_one_seed_says_examples_only() -> None:

@@ -9,6 +9,7 @@ import pytest
 from transformers import AutoTokenizer
 
 from tests import _tiny
+from tunefair import prepare
 from tunefair.schema import BadInputError
 from tunefair.training import tokens
 from tunefair.training.batches import BatchSampler, pad
@@ -39,6 +40,29 @@ def test_long_texts_are_cut_and_keep_their_end_token(task, tmp_path):
     view = tokens.Tokens.open(tmp_path).views[ORIGINAL]
     assert view.length.max() == 6
     assert (view.token[view.start[1:] - 1] == 3).all()
+
+
+def test_cut_texts_are_counted_for_each_group_of_the_test_split(task, tmp_path):
+    tokens.encode(task, _tiny.choice(max_tokens=6), tmp_path)
+    tokenizer = AutoTokenizer.from_pretrained(_tiny.model_folder())
+    cut = np.array([len(tokenizer(str(text))["input_ids"]) > 6 for text in task.text])
+    prepared = prepare.Prepared(
+        suite=None, task=task, task_file=tmp_path, tokens_folder=tmp_path, cells=()
+    )
+    test = task.split == "test"
+    attribute, column = next(iter(task.groups.items()))
+    expected = {
+        (attribute, str(g)): int(cut[test & (column == g)].sum()) for g in np.unique(column)
+    }
+    found = {(x.attribute, x.group): x.cut for x in prepared.cut_texts}
+    assert 0 < found["", ""] == cut[test].sum()
+    assert found.items() >= expected.items()
+    (tmp_path / tokens.CUT).unlink()  # as a cache of an older version has none
+    assert prepared.cut_texts == ()
+
+
+def test_the_file_of_cut_texts_has_one_name():
+    assert prepare.CUT_ROWS == tokens.CUT
 
 
 def test_pairs_carry_segments(task, tmp_path):

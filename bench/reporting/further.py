@@ -4,12 +4,19 @@ import math
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from ..audit import shipped
 from ..schema import Measurement, Place
 from . import charts
 from .drawing import Canvas, Figure
 from .grids import Grid, Text, measurement_text, undefined_notes
-from .panels import GROUPS, FigureSet, drawn_strategies, headings, limit_notes, with_interval
+from .panels import (
+    GROUPS,
+    FigureSet,
+    drawn_strategies,
+    headings,
+    limit_notes,
+    placed_audits,
+    with_interval,
+)
 from .sheet import Sheet
 from .wording import distinct, listed, metric_words, printable
 
@@ -19,7 +26,7 @@ Subset = Place
 
 def further(sheet: Sheet, canvas: Canvas) -> list[FigureSet]:
     """Return charts of the shares and a table of all numbers, for every other audit that ran."""
-    placed = {name for name, audit in shipped().items() if audit.section}
+    placed = placed_audits()
     audits = dict.fromkeys(m.audit for m in sheet.means.values() if m.audit not in placed)
     return [_figure_set(sheet, canvas, audit) for audit in audits]
 

@@ -8,7 +8,15 @@ from . import charts
 from .disparities import FOUR_FIFTHS
 from .drawing import Canvas
 from .grids import Grid, Text, measurement_text, undefined_notes
-from .panels import GROUPS, FigureSet, drawn_strategies, headings, limit_notes, with_interval
+from .panels import (
+    GROUPS,
+    FigureSet,
+    drawn_strategies,
+    headings,
+    limit_notes,
+    placed_audits,
+    with_interval,
+)
 from .sheet import Sheet
 from .wording import distinct, listed, metric_words, printable
 
@@ -21,9 +29,6 @@ RATES = (
 )
 """The rates that are drawn, from the top."""
 
-AUDITS = ("group_fairness", "calibration", "accuracy")
-"""The audits whose numbers are shown by group here."""
-
 
 def groups(sheet: Sheet, canvas: Canvas) -> list[FigureSet]:
     """Return the rates by group, one set of charts for each attribute or intersection."""
@@ -32,12 +37,12 @@ def groups(sheet: Sheet, canvas: Canvas) -> list[FigureSet]:
 
 
 def _figure_set(sheet: Sheet, canvas: Canvas, attribute: str) -> FigureSet:
-    every = sheet.groups(attribute)
+    every, placed = sheet.groups(attribute), placed_audits()
     shown = distinct(sorted(every[:GROUPS]))
     audit = [
         m
         for m in sheet.means.values()
-        if m.audit in AUDITS and (m.attribute, m.view, m.posthoc) == (attribute, "original", "")
+        if m.audit in placed and (m.attribute, m.view, m.posthoc) == (attribute, "original", "")
         if m.group in every
     ]
     columns = tuple(dict.fromkeys(m.metric for m in audit if m.metric != "n"))

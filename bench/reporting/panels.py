@@ -2,6 +2,7 @@
 
 from typing import Any, NamedTuple
 
+from ..audit import shipped
 from ..schema import Measurement
 from .drawing import Figure
 from .grids import Grid
@@ -23,6 +24,11 @@ class FigureSet(NamedTuple):
     figures: tuple[Figure, ...] = ()
     grids: tuple[Grid, ...] = ()
     notes: tuple[str, ...] = ()
+
+
+def placed_audits() -> set[str]:
+    """Return the audits whose numbers are shown in a section of the page's own list."""
+    return {name for name, audit in shipped().items() if audit.section}
 
 
 def drawn_strategies(sheet: Sheet) -> list[str]:

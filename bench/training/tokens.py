@@ -14,6 +14,8 @@ from ..suite import ModelChoice
 from . import model as models
 
 ORIGINAL = "original"
+CUT = "cut.npy"
+"""File of the task's rows whose original text is longer than the model reads."""
 _INDEX = "index.json"
 _CHUNK = 10_000  # texts at a time: Encoding objects are a hundred times larger than their ids
 
@@ -83,25 +85,37 @@ def encode(task: Task, model: ModelChoice, folder: Path) -> None:
     tokenizer.enable_truncation(model.max_tokens)
     segments = reads_segments and task.text_pair is not None
     views = {ORIGINAL: task.text, **task.views}
-    for number, text in enumerate(views.values()):
-        _write(folder, number, _encode_view(tokenizer, task, text, segments))
+    for number, (name, text) in enumerate(views.items()):
+        view, cut = _encode_view(tokenizer, task, text, segments)
+        _write(folder, number, view)
+        if name == ORIGINAL:
+            np.save(folder / CUT, cut, allow_pickle=False)
     index = {"pad": pad, "views": list(views)}
     (folder / _INDEX).write_text(json.dumps(index, ensure_ascii=False))
 
 
-def _encode_view(tokenizer: Tokenizer, task: Task, text: Array, segments: bool) -> Encoded:
+def _encode_view(
+    tokenizer: Tokenizer, task: Task, text: Array, segments: bool
+) -> tuple[Encoded, Array]:
+    """Return a view's tokens, and the task's rows whose texts were cut."""
     row = np.flatnonzero(text != "")
     inputs = _inputs(text[row], None if task.text_pair is None else task.text_pair[row])
     parts = [
-        (_column(e.ids for e in some), _column(e.type_ids for e in some), [len(e) for e in some])
+        (
+            _column(e.ids for e in some),
+            _column(e.type_ids for e in some),
+            [len(e) for e in some],
+            [bool(e.overflowing) for e in some],
+        )
         for some in _chunks(tokenizer, inputs)
     ]
-    token, segment, length = (np.concatenate(column) for column in zip(*parts, strict=True))
+    token, segment, length, cut = (np.concatenate(column) for column in zip(*parts, strict=True))
     if (length == 0).any():
         empty = task.example_id[row][length == 0][0]
         raise BadInputError(f"task {task.name!r}: the text of {empty} holds no token")
     start = np.concatenate([[0], np.cumsum(length)]).astype(np.int64)
-    return Encoded(row, start, token, segment.astype(np.int8) if segments else None)
+    kinds = segment.astype(np.int8) if segments else None
+    return Encoded(row, start, token, kinds), row[cut.astype(bool)]
 
 
 def _inputs(text: Array, pair: Array | None) -> list[str] | list[tuple[str, str]]:
