@@ -2,13 +2,20 @@
 
 import dataclasses
 import math
+from dataclasses import replace
+from pathlib import Path
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from typer.testing import CliRunner
 
+from tests import _runs
 from tests._results import EMBEDDED, Level, contrast, facts, measurements, results
+from tunefair.cli.app import app
 from tunefair.facts import CellFacts, Collapse, CutTexts, ModelCard, RunFacts
+from tunefair.measuring import of_run
 from tunefair.reporting import tables
 from tunefair.reporting.answer import answer, lines
 from tunefair.reporting.sheet import sheet
@@ -182,6 +189,34 @@ def test_three_lines_come_first_and_a_collapse_before_them() -> None:
     assert nothing["ship"] == [
         "Nothing is decided: `full`, which the others are compared with, collapsed."
     ]
+
+
+def test_a_collapsed_seed_of_a_run_is_found_and_kept_with_its_results(tmp_path: Path) -> None:
+    new, _ = _runs.pair(n=300)
+    flat = replace(new[1].test[1], prediction=np.zeros(300, dtype=np.int64))
+    new[1] = replace(new[1], test=(new[1].test[0], flat, *new[1].test[2:]))
+    run = _runs.write(tmp_path / "run", new, audits=("accuracy",))
+    computed, kept = (of_run.measured(run)[1].collapsed for _ in range(2))
+    answer_given = flat.classes[0]
+    assert computed == kept == (Collapse("lora", new[1].seeds[1], answer_given, 1.0),)
+
+
+def test_a_file_that_answers_all_alike_is_told_first(tmp_path: Path) -> None:
+    path = tmp_path / "p.csv"
+    rows = [f"e{i},{i % 2},1,{'ab'[i % 3 > 0]}" for i in range(200)]
+    path.write_text("\n".join(["id,label,prediction,g", *rows]))
+    arguments = [
+        str(path),
+        "--label",
+        "label",
+        "--prediction",
+        "prediction",
+        "--replicates",
+        "100",
+    ]
+    done = CliRunner().invoke(app, ["audit", str(path), *columns, "--replicates", "100"])
+    assert done.exit_code == 0, done.output
+    assert "p collapsed: it answers 1 for every test example." in " ".join(done.output.split())
 
 
 def test_attributes_share_a_sentence_where_the_same_holds_for_them() -> None:

@@ -9,6 +9,7 @@ from ..environment import provenance
 from ..facts import RunFacts, StrategyFacts
 from ..reading import foreign
 from ..schema import AuditSettings, BadInputError, Evidence, Results
+from . import collapsed
 from .measure import measure
 
 NO_FILE_HAS: tuple[Need, ...] = ("hidden", "start", "views", "ledgers")
@@ -68,6 +69,7 @@ def results(found: list[Evidence], settings: AuditSettings) -> tuple[Results, Ru
         settings=settings,
         environment=provenance.environment(),
         commit=provenance.commit(),
+        collapsed=collapsed.seeds(found),
     )
     return computed, facts
 

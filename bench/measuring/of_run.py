@@ -9,17 +9,17 @@ import tunefair
 from ..facts import RunFacts
 from ..schema import Results
 from ..storage import files, records, run_folder
-from . import measure
+from . import collapsed, measure
 
 RESULTS = "results.json"
 
 
 def measured(run: Path) -> tuple[Results, RunFacts]:
-    """Return a run's results, computed anew only if its cells or our code changed."""
+    """Return a run's results and facts, computed anew only if its cells or our code changed."""
     facts = run_folder.read_facts(run)
     key = key_of(facts)
     if (known := _known(run, key)) is not None:
-        return known, facts
+        return known, replace(facts, collapsed=collapsed.read(run))
     evidence = run_folder.evidence(run, facts)
     if not evidence or facts.settings is None:
         return Results(measurements=()), facts
@@ -32,6 +32,9 @@ def measured(run: Path) -> tuple[Results, RunFacts]:
         reference=facts.reference if facts.reference in labels else None,
         pairs=[pair for pair in facts.pairs if labels.issuperset(pair)],
     )
+    trained = [e for e in evidence if e.ledgers]  # a yardstick may answer all alike
+    facts = replace(facts, collapsed=collapsed.seeds(trained))
+    collapsed.write(run, facts.collapsed)
     _write(run, results, key)
     return results, facts
 
@@ -39,7 +42,8 @@ def measured(run: Path) -> tuple[Results, RunFacts]:
 def _known(run: Path, key: str) -> Results | None:
     """Return the results that were computed from exactly this, if there are any."""
     stamp = run / "results.key"
-    if stamp.is_file() and stamp.read_text().strip() == key and (run / RESULTS).is_file():
+    written = all((run / name).is_file() for name in (RESULTS, collapsed.FILE))
+    if written and stamp.is_file() and stamp.read_text().strip() == key:
         return records.read_results(run / RESULTS)
     return None
 

@@ -12,20 +12,19 @@ from .wording import listed, metric_words, quoted
 
 def collapsed_seeds(sheet: Sheet) -> Iterator[Sentence]:
     """Say which strategies give nearly every example the same answer; this comes first."""
-    seeds: dict[str, list[Collapse]] = {}
+    collapses: dict[str, list[Collapse]] = {}
     for collapse in sheet.facts.collapsed:
-        seeds.setdefault(collapse.strategy, []).append(collapse)
-    for label, those in seeds.items():
+        collapses.setdefault(collapse.strategy, []).append(collapse)
+    for label, those in collapses.items():
         total = sheet.seeds.get(label, len(those))
         share = min(c.share for c in those)
         everything = "every test example" if share == 1 else f"{share:.1%} of the test examples"
         answers = listed([quoted(a) for a in dict.fromkeys(c.answer for c in those)], "or")
-        yield Sentence(
-            "alarm",
-            f"{quoted(label)} collapsed in {len(those)} of {total} "
-            f"seed{'s' * (total > 1)} (seed {listed([str(c.seed) for c in those])}): it answers "
-            f"{answers} for {everything}. Do not ship it; that its gaps are small is no merit.",
-        )
+        seeds = f"seed{'s' * (total > 1)} (seed {listed([str(c.seed) for c in those])})"
+        where = f" in {len(those)} of {total} {seeds}" if sheet.facts.cells else ""
+        merit = "; that its gaps are small is no merit" if sheet.attributes else ""
+        text = f"{quoted(label)} collapsed{where}: it answers {answers} for {everything}."
+        yield Sentence("alarm", f"{text} Do not ship it{merit}.")
 
 
 def yardstick_ahead(sheet: Sheet) -> Iterator[Sentence]:
