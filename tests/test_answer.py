@@ -205,15 +205,7 @@ def test_a_file_that_answers_all_alike_is_told_first(tmp_path: Path) -> None:
     path = tmp_path / "p.csv"
     rows = [f"e{i},{i % 2},1,{'ab'[i % 3 > 0]}" for i in range(200)]
     path.write_text("\n".join(["id,label,prediction,g", *rows]))
-    arguments = [
-        str(path),
-        "--label",
-        "label",
-        "--prediction",
-        "prediction",
-        "--replicates",
-        "100",
-    ]
+    columns = ["--label", "label", "--prediction", "prediction", "--group", "g"]
     done = CliRunner().invoke(app, ["audit", str(path), *columns, "--replicates", "100"])
     assert done.exit_code == 0, done.output
     assert "p collapsed: it answers 1 for every test example." in " ".join(done.output.split())
