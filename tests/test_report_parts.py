@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from rich.console import Console
 
 from tests._results import EMBEDDED, GROUPS, Level, contrast, facts, measurements, results
+from tunefair.facts import RunFacts
 from tunefair.reporting import report
 from tunefair.reporting.columns import column, entry, headline
 from tunefair.reporting.comparison import comparison
@@ -181,10 +182,16 @@ def two_attributes() -> Sheet:
     return sheet(Results(measurements=rows, contrasts=contrasts), facts(levels))
 
 
-@pytest.mark.parametrize("attributes", [1, 2])
+def of_short_names() -> Sheet:
+    levels = {"a": Level(seeds=1), "b": Level(seeds=1)}
+    rows = tuple(m for m in results(levels).measurements if m.audit == "accuracy")
+    return sheet(Results(measurements=rows), RunFacts(suite="a"))
+
+
+@pytest.mark.parametrize("attributes", [0, 1, 2])
 @pytest.mark.parametrize("width", [60, 80, 100, 120])
 def test_a_terminal_cuts_and_breaks_nothing(width: int, attributes: int) -> None:
-    shown = sheet_of(results(FEW)) if attributes == 1 else two_attributes()
+    shown = (of_short_names, lambda: sheet_of(results(FEW)), two_attributes)[attributes]()
     console = Console(file=StringIO(), width=width)
     console.print(report.terminal(shown.results, shown.facts))
     text = console.file.getvalue()
@@ -193,6 +200,7 @@ def test_a_terminal_cuts_and_breaks_nothing(width: int, attributes: int) -> None
     content = comparison(shown)
     table = text[text.index(content.blocks[0].title) :]
     words = set(text.split())
+    assert width < 120 or "strategy" in words
     for block in content.blocks:
         assert block.title in table
         for line in block.lines:

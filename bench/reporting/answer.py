@@ -123,6 +123,8 @@ def _trade(sheet: Sheet, trader: Standing) -> str:
 
 def _no_winner(sheet: Sheet, rivals: Sequence[Standing]) -> str:
     reference = quoted(sheet.reference)
+    if not rivals:
+        return f"Keep {reference}: no other strategy is fit to ship."
     tested = [a for a in axes(sheet) if any(a not in s.untested for s in rivals)]
     if not tested:
         return f"Nothing is decided: no comparison with {reference} was made."

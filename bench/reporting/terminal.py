@@ -20,6 +20,7 @@ from .sheet import Sheet
 from .wording import CLOSE, OPEN, marked, printable
 
 TONES = {"better": "blue", "worse": "red", "": ""}
+_HEAD = Text("strategy")
 _GAP = 2
 """Spaces between columns, and before a strategy's name."""
 
@@ -71,7 +72,7 @@ class Shown:
             max(_longest_word(title), *(_longest_line(row.values[i]) for row in rows), 0)
             for i, title in enumerate(self._titles)
         ]
-        names = max((_longest_line(row.name) for row in rows), default=0)
+        names = max(_longest_line(text) for text in (_HEAD, *(row.name for row in rows)))
         columns = sum(width + _GAP for width in widths)
         if _GAP + names + columns <= options.max_width:
             yield from self._table(widths, names)
@@ -84,7 +85,7 @@ class Shown:
         """Yield a table; with `names` None each name stands on a line of its own."""
         first = [] if names is None else [names]
         measured = len(self._titles)
-        head = [Text("strategy")] if first else []
+        head = [_HEAD] if first else []
         yield _grid([[*head, *self._titles]], [*first, *widths], measured, style="dim")
         for title, rows in self._blocks:
             yield Text(title, style="dim")
