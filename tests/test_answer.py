@@ -186,7 +186,7 @@ def test_three_lines_come_first_and_a_collapse_before_them() -> None:
     assert not any("ship `weighted`" in s for s in shown["ship"])  # though its gap is smaller
     assert shown["ship"] == ["Keep `full`: no other strategy is fit to ship."]
     nothing = lines_of(found, facts(levels, collapsed=(Collapse("full", 0, "biased", 0.996),)))
-    assert "99.6% of the test examples" in nothing["alarm"][0]
+    assert "99.6 % of the test examples" in nothing["alarm"][0]
     assert nothing["ship"] == [
         "Nothing is decided: `full`, which the others are compared with, collapsed."
     ]

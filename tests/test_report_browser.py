@@ -149,7 +149,10 @@ def test_a_phone_cuts_nothing(view: Open, embedded: Path) -> None:
 
 
 def test_it_prints(view: Open, embedded: Path, tmp_path: Path) -> None:
-    view(embedded).pdf(path=tmp_path / "report.pdf", format="A4")
+    page = view(embedded, viewport={"width": 700, "height": 1000})  # A4 within its margins
+    page.emulate_media(media="print")
+    assert page.locator("table.comparison").evaluate("(e) => e.scrollWidth <= innerWidth")
+    page.pdf(path=tmp_path / "report.pdf", format="A4")
     pages = len(re.findall(rb"/Type\s*/Page\b", (tmp_path / "report.pdf").read_bytes()))
     assert 4 <= pages <= 30
 

@@ -18,7 +18,9 @@ def collapsed_seeds(sheet: Sheet) -> Iterator[Sentence]:
     for label, those in collapses.items():
         total = sheet.seeds.get(label, len(those))
         share = min(c.share for c in those)
-        everything = "every test example" if share == 1 else f"{share:.1%} of the test examples"
+        everything = (
+            "every test example" if share == 1 else f"{100 * share:.1f} % of the test examples"
+        )
         answers = listed([quoted(a) for a in dict.fromkeys(c.answer for c in those)], "or")
         seeds = f"seed{'s' * (total > 1)} (seed {listed([str(c.seed) for c in those])})"
         where = f" in {len(those)} of {total} {seeds}" if sheet.facts.cells else ""
