@@ -4,8 +4,10 @@ import ast
 import hashlib
 import inspect
 import os
+import signal
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import MISSING, Field, fields
 from importlib import import_module, util
 from pathlib import Path
@@ -20,6 +22,8 @@ from .schema import BadInputError
 from .suite import problems
 
 Kind = TypeVar("Kind")
+_SIGNALLED = (128 + signal.SIGINT, 128 + signal.SIGTERM)
+"""Exit codes of a process that a signal ends."""
 
 
 def names(package: str, folders: Iterable[Path] = ()) -> list[str]:
@@ -86,6 +90,8 @@ def with_options(
         raise BadInputError(f"{where}: {problems(error)} (options: {', '.join(known)})") from None
     except ValueError as error:
         raise BadInputError(f"{where}: {error}") from None
+    except Exception as error:  # a plug-in's own `__post_init__` raises anything
+        raise BadInputError(f"{where}: {type(error).__name__}: {error}") from None
 
 
 def options_of(kind: type, without: Sequence[str] = ()) -> list[str]:
@@ -128,6 +134,30 @@ def summary(package: str, name: str) -> str:
     return text.split("\n", 1)[0]
 
 
+@contextmanager
+def exits_refused(where: str) -> Iterator[None]:
+    """Turn `sys.exit` and `os._exit`, called meanwhile by somebody's code, into bad input.
+
+    Else such a call would end the whole run, with the exit code of a run that went well.
+    """
+    leave, here = os._exit, os.getpid()
+
+    def refuse(code: int) -> None:
+        if os.getpid() != here:  # a child process that somebody forked ends as it should
+            leave(code)
+        sys.exit(code)
+
+    vars(os)["_exit"] = refuse
+    try:
+        yield
+    except SystemExit as end:
+        if end.code in _SIGNALLED:
+            raise
+        raise BadInputError(f"{where}: its code ends the process (exit({end.code!r}))") from None
+    finally:
+        vars(os)["_exit"] = leave
+
+
 def _module(package: str, name: str, folders: Sequence[Path]) -> ModuleType:
     for folder in folders:
         if name.isidentifier() and (folder / f"{name}.py").is_file():  # no way out of it
@@ -148,7 +178,11 @@ def _load_file(path: Path) -> ModuleType:
         raise BadInputError(f"{path} is not a Python file")
     module = sys.modules[name] = util.module_from_spec(spec)  # dataclasses look themselves up
     try:
-        spec.loader.exec_module(module)
+        with exits_refused(str(path)):
+            spec.loader.exec_module(module)
+    except BadInputError:
+        del sys.modules[name]
+        raise
     except Exception as error:
         del sys.modules[name]
         if os.environ.get("TUNEFAIR_TRACEBACK"):

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 from pydantic import TypeAdapter
 
+from . import plugins
 from . import task as tasks
 from .facts import CutTexts, FactTable
 from .planning import compose, model_folder, plan
@@ -67,6 +68,11 @@ def prepare(suite: Suite, *, folder: Path, cache: Path) -> Prepared:
     BadInputError
         Whatever is wrong with the suite, its task, its model or its strategies.
     """
+    with plugins.exits_refused(f"suite {suite.name!r}: a task or strategy"):
+        return _prepare(suite, folder, cache)
+
+
+def _prepare(suite: Suite, folder: Path, cache: Path) -> Prepared:
     source = source_of(suite, folder)
     task_id = source.fingerprint()
     model_id = model_folder.fingerprint(suite.model)

@@ -38,6 +38,7 @@ class Wishes:
     """That train a cell together."""
     launcher: str
     address: str
+    cell_timeout_seconds: float
     console: Console
 
 
@@ -188,12 +189,13 @@ def _launcher(
     wishes: Wishes, slots: Slots, watch: Watch, finished: Callable[[Job, str], None]
 ) -> local.Launcher | remote.Launcher:
     """Return what runs cells where the user wants them."""
+    seconds = wishes.cell_timeout_seconds
     if wishes.launcher == "local":
-        return local.Launcher(slots, watch.update, finished)
+        return local.Launcher(slots, watch.update, finished, timeout_seconds=seconds)
     if wishes.processes > 1:
         raise BadInputError("--processes-per-cell: only with --launcher local")
     most = None if wishes.jobs == "auto" else len(slots.devices)
-    return remote.Launcher(wishes.address, most, watch.update, finished)
+    return remote.Launcher(wishes.address, most, seconds, watch.update, finished)
 
 
 def _is_finished(job: Job, console: Console) -> bool:

@@ -101,6 +101,7 @@ class Strategy:
         """Choose what is revised: change `predictions` by what `validation` teaches.
 
         Both hold the mitigated attribute as their only group, and hidden vectors (float32, of
-        half that precision) where `reads_hidden`.
+        half that precision) where `reads_hidden`. Only `validation` has labels: those of
+        `predictions` are all -1. The examples returned are those given, in the same order.
         """
         return predictions

@@ -5,8 +5,10 @@ import resource
 import signal
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 from tunefair.launch import worker
+from tunefair.launch.worker import Job
 
 
 def behave(job, pipe):
@@ -28,7 +30,20 @@ def behave(job, pipe):
         os._exit(4)
     if name == "slow":
         time.sleep(0.5)
+    if name == "stubborn":
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        time.sleep(600)
     job.destination.write_text(str(os.getpid()))
+
+
+def job(folder, label):
+    """A job of a cell that is called `label`."""
+    return Job(
+        cell=SimpleNamespace(label=label, id=label, seed=0),
+        task_file=folder,
+        tokens_folder=folder,
+        destination=folder / label,
+    )
 
 
 def with_little_memory(job, pipe):

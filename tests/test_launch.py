@@ -1,24 +1,13 @@
 """Workers: each cell in a process of its own, and a dying one harms only its own."""
 
 import os
-from types import SimpleNamespace
 
 import pytest
 
 from tests import _workers
 from tunefair.launch.local import Launcher
 from tunefair.launch.slots import Slots
-from tunefair.launch.worker import Job
 from tunefair.schema import BadInputError
-
-
-def job(folder, label):
-    return Job(
-        cell=SimpleNamespace(label=label, id=label, seed=0),
-        task_file=folder,
-        tokens_folder=folder,
-        destination=folder / label,
-    )
 
 
 def launch(folder, labels, workers=2):
@@ -34,7 +23,7 @@ def launch(folder, labels, workers=2):
         finished=lambda job, reason: ended.update({job.cell.label: reason}),
         work=_workers.behave,
         preload=("tunefair.launch.worker",),
-    ).launch([job(folder, label) for label in labels])
+    ).launch([_workers.job(folder, label) for label in labels])
     return ended, most
 
 
@@ -88,7 +77,7 @@ def test_cells_spread_over_devices(tmp_path):
         watch=lambda running: seen.append(sorted(r.job.device for r in running)),
         work=_workers.behave,
         preload=("tunefair.launch.worker",),
-    ).launch([job(tmp_path, label) for label in ("slow", "slow2", "a", "b")])
+    ).launch([_workers.job(tmp_path, label) for label in ("slow", "slow2", "a", "b")])
     assert ["cuda:0", "cuda:1"] in seen
     assert all(len(devices) == len(set(devices)) for devices in seen)
 

@@ -38,7 +38,7 @@ def job(tmp_path_factory):
 
 
 def board():
-    return SimpleNamespace(say=SimpleNamespace(remote=lambda *said: None))
+    return SimpleNamespace(report=SimpleNamespace(remote=lambda *progress: None))
 
 
 def test_a_node_without_the_run_s_folder_sends_the_same_predictions(job, tmp_path):

@@ -1,5 +1,6 @@
 """The command line: one short function a verb, and the only wiring of the stages."""
 
+import math
 import os
 import signal
 import sys
@@ -40,6 +41,9 @@ Processes = Annotated[
 Device = Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")]
 Where = Annotated[Literal["local", "ray"], typer.Option("--launcher", help="Where cells run.")]
 Address = Annotated[str, typer.Option(help="Of a Ray cluster: auto, or its head's host:port.")]
+CellTimeout = Annotated[
+    float, typer.Option(min=1, help="Seconds that a cell may take; a longer one fails.")
+]
 RulesFile = Annotated[
     Path | None, typer.Option(help="A file of [[gate]] rules, instead of the suite's.")
 ]
@@ -84,6 +88,7 @@ def run(
     processes_per_cell: Processes = 1,
     launcher: Where = "local",
     address: Address = "",
+    cell_timeout: CellTimeout = math.inf,
 ) -> None:
     """Train what is missing, audit all predictions, write the report."""
     from .. import run as stages
@@ -105,6 +110,7 @@ def run(
             processes=processes_per_cell,
             launcher=launcher,
             address=address,
+            cell_timeout_seconds=cell_timeout,
             console=err,
         ),
     )
@@ -408,7 +414,7 @@ def main() -> None:
         if os.environ.get("TUNEFAIR_TRACEBACK"):
             raise
         where = f"{error.filename}: " if error.filename else ""
-        _say(f"{where}{error.strerror}")
+        _say(f"{where}{error.strerror or error}")
         sys.exit(2)
     except MemoryError as error:
         _say(f"out of memory: {error}")

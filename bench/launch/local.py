@@ -1,10 +1,12 @@
-"""Run cells on this machine: a worker process a cell, so a dying one harms only its own."""
+"""Run cells on this machine: one worker process per cell, so that a crash harms no other cell."""
 
+import math
 import multiprocessing
 import os
 import shutil
 import signal
 import tempfile
+import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
@@ -15,39 +17,53 @@ from pathlib import Path
 
 from ..environment import memory
 from ..schema import BadInputError
+from ..storage import files
 from . import worker
 from .queue import Queue
 from .slots import Slots
 from .worker import Job
 
 _DYNAMIC_LINKER = 127
-"""Exit code of a process whose dynamic linker gave up, which it does only for want of memory."""
+"""Exit code of a process whose dynamic linker gave up, which it does only when memory is short."""
+_GRACE_SECONDS = 5
+"""How long a worker may take to end after SIGTERM."""
 
 
 @dataclass
 class Running:
-    """A worker at work, and the last thing it said."""
+    """A worker process, and the last progress that it reported."""
 
     job: Job
     process: BaseProcess
     pipe: Connection
     others: tuple[BaseProcess, ...] = ()
-    """That train the same cell with it."""
+    """The further processes of the same cell."""
     fraction: float = 0.0
     words: str = "starting"
     reason: str = ""
+    timeout_seconds: float = math.inf
+    started: float = field(default_factory=time.monotonic)
+    timed_out: bool = False
+    """It was ended because it was overdue."""
     kernel_kills: int = field(default_factory=memory.kernel_kills)
-    """When it started, of the whole machine."""
+    """The kernel's count for the whole machine when the worker started."""
 
     @property
     def abandoned(self) -> bool:
-        """Whether another process of its cell was killed, so that it waits in vain."""
+        """Whether another process of its cell was killed: it would wait for that one for ever."""
         return any((other.exitcode or 0) < 0 for other in self.others)
 
+    @property
+    def overdue(self) -> bool:
+        """Whether it took longer than a cell may."""
+        return time.monotonic() - self.started > self.timeout_seconds
+
     def stop(self) -> None:
-        """End all processes of the cell."""
+        """End all processes of the cell, those that ignore SIGTERM too."""
         for process in (self.process, *self.others):
             process.terminate()
+            process.join(_GRACE_SECONDS)
+            process.kill()
             process.join()
         if self.job.meeting is not None:
             shutil.rmtree(self.job.meeting.parent, ignore_errors=True)
@@ -62,20 +78,22 @@ class Launcher:
     finished: Callable[[Job, str], None] = lambda job, reason: None
     """Called with each job that ended and the reason it failed, "" if it did not."""
     work: Callable[[Job, Connection], None] = worker.main
-    """What a worker process does."""
+    """What a worker process runs."""
+    timeout_seconds: float = math.inf
+    """A cell that takes longer, loading included, fails."""
     preload: tuple[str, ...] = ("tunefair.training.train",)
-    """Imports of some seconds, paid once by the fork server."""
+    """Modules that take seconds to import; the fork server imports them once."""
     _running: list[Running] = field(default_factory=list)
     _ended: int = 0
 
     def launch(self, jobs: Sequence[Job]) -> None:
-        """Run every job; a failed one is told to `finished` and stops none but its followers.
+        """Run every job; a failure is reported to `finished` and stops only the job's followers.
 
         Raises
         ------
         BadInputError
-            The first cell to end was refused, or one could not be written: so it would be with
-            the others, and nothing is lost.
+            The first cell to end was refused, or one could not be written: the others would end
+            alike. Finished cells are kept.
         """
         _limit_threads(jobs)
         context = multiprocessing.get_context("forkserver")
@@ -116,7 +134,14 @@ class Launcher:
         for each in (process, *others):
             each.start()
         theirs.close()
-        self._running.append(Running(job=job, process=process, pipe=ours, others=tuple(others)))
+        running = Running(
+            job=job,
+            process=process,
+            pipe=ours,
+            others=tuple(others),
+            timeout_seconds=self.timeout_seconds,
+        )
+        self._running.append(running)
 
     def _listen(self, queue: Queue) -> None:
         ready = wait([o for r in self._running for o in (r.pipe, r.process.sentinel)], timeout=1)
@@ -127,6 +152,10 @@ class Launcher:
                 one.process.terminate()
             if one.process.sentinel in ready:
                 self._end(one, queue)
+            elif one.overdue:
+                one.timed_out = True
+                one.stop()
+                self._end(one, queue)
         self.watch(self._running)
 
     def _end(self, one: Running, queue: Queue) -> None:
@@ -135,9 +164,11 @@ class Launcher:
         one.stop()
         one.pipe.close()
         self._running.remove(one)
-        if one.process.exitcode == worker.REFUSED and not self._ended:
+        stated = one.reason and not one.timed_out
+        code = one.process.exitcode if stated else None  # a strategy may exit with any code
+        if code == worker.REFUSED and not self._ended:
             raise BadInputError(f"{one.job.cell.label}: {one.reason}")
-        if one.process.exitcode == worker.NO_ROOM:
+        if code == worker.NO_ROOM:
             raise BadInputError(f"{one.reason}; make room, and the same command goes on")
         self._ended += 1
         for job, reason in queue.end(one.job, _verdict(one)):
@@ -145,11 +176,11 @@ class Launcher:
 
 
 def _start_fork_server() -> None:
-    """Start it deaf to Ctrl-C, which a terminal sends to all: the launcher ends the workers.
+    """Start the fork server so that it ignores Ctrl-C: the launcher ends the workers.
 
-    What is blocked here is blocked there for ever, and reaches the launcher when it is done.
-    It starts with `python -c`, which would import from the current directory: a file there that
-    is called torch.py is not ours to run.
+    A terminal sends Ctrl-C to all processes. A signal that is blocked while the fork server
+    starts stays blocked in it and in its workers. The fork server starts with `python -c`, which
+    would import from the current directory, where a file may be called torch.py.
     """
     os.environ["PYTHONSAFEPATH"] = "1"
     resource_tracker.ensure_running()  # else the fork server starts it, and that unblocks
@@ -161,7 +192,7 @@ def _start_fork_server() -> None:
 
 
 def _read(one: Running) -> None:
-    """Take in everything a worker said: its progress, or why it gives up."""
+    """Read all messages of a worker: its progress, or why it failed."""
     with suppress(EOFError, OSError):
         while one.pipe.poll():
             message = one.pipe.recv()
@@ -172,24 +203,34 @@ def _read(one: Running) -> None:
 
 
 def _verdict(one: Running) -> str:
-    code = one.process.exitcode
-    if code == 0:
+    """Return why a worker failed, "" if its cell is finished."""
+    code = one.process.exitcode or 0
+    if files.stands(one.job.destination):
         return ""
-    if code == -signal.SIGKILL and memory.kernel_kills() > one.kernel_kills:
-        return f"{memory.REASON}: killed by the kernel at {one.fraction:.0%} of its budget"
-    if one.abandoned and code != 1:
-        return f"another of its processes was killed at {one.fraction:.0%} of its budget"
-    if code is not None and code < 0:
-        return f"killed by signal {-code} at {one.fraction:.0%} of its budget"
+    if one.timed_out:
+        return worker.timed_out(one.timeout_seconds, one.fraction)
+    if code < 0 or (one.abandoned and code != 1):
+        return _killed(one, -code)
     if code == _DYNAMIC_LINKER and not one.reason:
         return f"{memory.REASON}: no room for a library at {one.fraction:.0%} of its budget"
-    return one.reason or f"ended with exit code {code}"
+    before = "" if code else " before the cell was done"
+    return one.reason or f"ended with exit code {code}{before}"
+
+
+def _killed(one: Running, number: int) -> str:
+    """Return in words who ended a worker by which signal."""
+    at = f"at {one.fraction:.0%} of its budget"
+    if number == signal.SIGKILL and memory.kernel_kills() > one.kernel_kills:
+        return f"{memory.REASON}: killed by the kernel {at}"
+    if one.abandoned:
+        return f"another of its processes was killed {at}"
+    return f"killed by signal {number} {at}"
 
 
 def _limit_threads(jobs: Sequence[Job]) -> None:
-    """Divide the machine before the fork server starts: libraries read these only once."""
+    """Set the number of threads before the fork server starts: libraries read it only once."""
     threads = str(jobs[0].threads if jobs else 1)
-    os.environ.setdefault("OMP_WAIT_POLICY", "passive")  # else busy threads starve one another
+    os.environ.setdefault("OMP_WAIT_POLICY", "passive")  # threads that spin slow the others down
     for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
         os.environ.setdefault(name, threads)
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")

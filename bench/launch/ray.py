@@ -1,13 +1,15 @@
-"""Run cells on a Ray cluster: a task a cell, made again when its worker or its node dies.
+"""Run cells on a Ray cluster: one task per cell, repeated when its worker or its node dies.
 
-Results are written to the run's folder where a node sees it, else they come back through Ray's
-object store. The cluster is the user's: none is started here, so nothing listens because of us.
+A node that shares the run's folder writes results there; other nodes send them through Ray's
+object store. The cluster is the user's: tunefair starts none, so it opens no port.
 """
 
+import math
 import os
 import tempfile
+import time
 import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import chdir, suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -25,11 +27,13 @@ RETRIES = 3
 
 @dataclass
 class Running:
-    """A cell that a task was made of, and the last thing that it said."""
+    """A cell that became a task, and the last progress that it reported."""
 
     job: Job
     fraction: float = 0.0
     words: str = "waiting for a node"
+    started: float = math.inf
+    """When a node began with it, by the launcher's clock."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,10 +50,12 @@ class Ended:
 
 @dataclass
 class Launcher:
-    """Makes a task of every job that may run, at most `most` at once."""
+    """Turns every job that may run into a task, at most `most` at once."""
 
     address: str
     most: int | None = None
+    timeout_seconds: float = math.inf
+    """A cell that takes longer, loading included but not waiting for a node, fails."""
     watch: Callable[[Sequence[Running]], None] = lambda running: None
     finished: Callable[[Job, str], None] = lambda job, reason: None
     """Called with each job that ended and the reason it failed, "" if it did not."""
@@ -57,13 +63,13 @@ class Launcher:
     _ended: int = 0
 
     def launch(self, jobs: Sequence[Job]) -> None:
-        """Run every job; a failed one is told to `finished` and stops none but its followers.
+        """Run every job; a failure is reported to `finished` and stops only the job's followers.
 
         Raises
         ------
         BadInputError
             Ray is not installed or not to be reached, the first cell to end was refused, or one
-            could not be written.
+            could not be written. Finished cells are kept.
         """
         ray = connect(self.address)
         beacon = jobs[0].destination.parent / f".seen-{uuid.uuid4().hex}"
@@ -99,11 +105,18 @@ class Launcher:
         for reference in ready:
             one = self._running.pop(reference)
             self._end(one, _result(ray, reference), queue)
-        with suppress(ray.exceptions.RayError):  # a board whose node died has nothing to say
-            said = ray.get(board.read.remote(), timeout=5)
-            for one in self._running.values():
-                one.fraction, one.words = said.get(one.job.cell.id, (one.fraction, one.words))
+        with suppress(ray.exceptions.RayError):  # a board whose node died does not answer
+            _update(self._running.values(), ray.get(board.read.remote(), timeout=5))
+        self._end_overdue(ray, queue)
         self.watch(list(self._running.values()))
+
+    def _end_overdue(self, ray: Any, queue: Queue) -> None:
+        for reference, one in list(self._running.items()):
+            if time.monotonic() - one.started > self.timeout_seconds:
+                ray.cancel(reference, force=True)
+                del self._running[reference]
+                reason = worker.timed_out(self.timeout_seconds, one.fraction)
+                self._end(one, Ended(reason=reason, code=1), queue)
 
     def _end(self, one: Running, ended: Ended, queue: Queue) -> None:
         if ended.code == worker.REFUSED and not self._ended:
@@ -118,7 +131,7 @@ class Launcher:
 
 
 def connect(address: str) -> Any:
-    """Return ray, connected to the cluster at an address; it tells nobody how it is used.
+    """Return ray, connected to the cluster at an address, its usage statistics switched off.
 
     Raises
     ------
@@ -134,7 +147,7 @@ def connect(address: str) -> Any:
     except ModuleNotFoundError:
         raise BadInputError("--launcher ray: pip install 'tunefair[ray]'") from None
     try:
-        # Ray's workers would import from the directory that we are in: let that be an empty one.
+        # Ray's workers import from the current directory: let that be an empty one.
         with tempfile.TemporaryDirectory() as empty, chdir(empty):
             ray.init(address=address, log_to_driver=False, logging_level="error")
     except (ConnectionError, RuntimeError, ValueError) as error:
@@ -144,18 +157,25 @@ def connect(address: str) -> Any:
 
 
 class Board:
-    """What every running cell said last."""
+    """The last progress that each running cell reported."""
 
     def __init__(self) -> None:
-        self.said: dict[str, tuple[float, str]] = {}
+        self.progress: dict[str, tuple[float, str]] = {}
 
-    def say(self, cell: str, fraction: float, words: str) -> None:
-        """Note what a cell says."""
-        self.said[cell] = (fraction, words)
+    def report(self, cell: str, fraction: float, words: str) -> None:
+        """Store a cell's progress."""
+        self.progress[cell] = (fraction, words)
 
     def read(self) -> dict[str, tuple[float, str]]:
-        """Return what each cell said."""
-        return self.said
+        """Return each cell's progress, by its id."""
+        return self.progress
+
+
+def _update(running: Iterable[Running], progress: Mapping[str, tuple[float, str]]) -> None:
+    for one in running:
+        if one.job.cell.id in progress:
+            one.fraction, one.words = progress[one.job.cell.id]
+            one.started = min(one.started, time.monotonic())
 
 
 def _board(ray: Any) -> Any:
@@ -170,8 +190,8 @@ def _result(ray: Any, reference: Any) -> Ended:
     try:
         ended: Ended = ray.get(reference)
     except ray.exceptions.OutOfMemoryError:
-        said = "Ray killed its worker, and each that followed, because a node ran low on memory"
-        return Ended(reason=f"{memory.REASON}: {said}", code=1)
+        cause = "Ray killed its worker, and each that followed, because a node ran low on memory"
+        return Ended(reason=f"{memory.REASON}: {cause}", code=1)
     except ray.exceptions.RayError as error:
         line = memory.line(error)[:200]
         return Ended(reason=f"died {RETRIES + 1} times: {type(error).__name__}: {line}", code=1)
@@ -189,8 +209,9 @@ def run_cell(  # noqa: PLR0913, PLR0917 - Ray fetches each argument by itself
     """Train a cell in a process of its own on some node."""
 
     def progress(fraction: float, words: str) -> None:
-        board.say.remote(job.cell.id, fraction, words)
+        board.report.remote(job.cell.id, fraction, words)
 
+    progress(0.0, "starting")
     with tempfile.TemporaryDirectory() as scratch:
         here = job if beacon.exists() else _own(job, Path(scratch), (task, tokens, first))
         reason, code = worker.attempt(here, progress)

@@ -20,9 +20,9 @@ if TYPE_CHECKING:
     from ..training.tokens import Tokens
 
 REFUSED = 2
-"""Exit code of a worker whose input a person must mend."""
+"""Exit code of a worker whose input a person must correct; it counts with a reason only."""
 NO_ROOM = 4
-"""Exit code of a worker that cannot write: no other could."""
+"""Exit code of a worker that cannot write: no other could; it counts with a reason only."""
 _CANNOT_WRITE = {errno.ENOSPC, errno.EDQUOT, errno.EROFS}
 
 
@@ -68,12 +68,19 @@ def attempt(job: Job, progress: Callable[[float, str], None]) -> tuple[str, int]
     """Train one cell; return why it failed, "" if it did not, and the exit code that says so."""
     try:
         execute(job, progress)
+    except SystemExit as end:  # a strategy's code is run here
+        return f"{job.cell.use}: its code called sys.exit({end.code!r})", 1
     except Exception as error:
         code = _exit_code(error)
         if code == 1 and os.environ.get("TUNEFAIR_TRACEBACK"):
             raise
         return _reason(error, job), code
     return "", 0
+
+
+def timed_out(seconds: float, fraction: float) -> str:
+    """Return why a cell failed that took longer than it may; its last checkpoint is kept."""
+    return f"timed out after {seconds:g} s (--cell-timeout) at {fraction:.0%} of its budget"
 
 
 def _exit_code(error: Exception) -> int:
@@ -107,7 +114,7 @@ def assist(job: Job, rank: int) -> None:
         from ..training import train
 
         train.assist(job.cell, (task, tokens), _ranks(job, rank), first=first, device=job.device)
-    except Exception:
+    except (Exception, SystemExit):
         if os.environ.get("TUNEFAIR_TRACEBACK"):
             raise
         sys.exit(1)

@@ -1,4 +1,4 @@
-"""What a cell takes over from the one it starts from: answers to revise, and what was spent."""
+"""The second stage of a cell: it revises the first stage's predictions and adds up both costs."""
 
 import time
 from collections.abc import Iterator, Sequence
@@ -8,29 +8,50 @@ import numpy as np
 
 from ..planning import compose
 from ..planning.plan import Cell
-from ..schema import BadInputError, CurvePoint, Outcome, Predictions
+from ..schema import BadInputError, CellFailedError, CurvePoint, Outcome, Predictions
 from ..suite import Budget
 
+UNKNOWN = -1
+"""In place of each label in the predictions that a strategy revises."""
 _SUMS = ("flops", "tokens", "padded_tokens", "examples", "steps", "seconds", "revision_seconds")
 
 
 def revised(cell: Cell, trained: Outcome) -> Outcome:
     """Return what a training left behind as the cell's strategy revises it.
 
-    The time this takes is charged; hidden vectors are dropped if nobody reads them.
+    The strategy reads the labels of validation alone. The time this takes is charged; hidden
+    vectors are dropped if nobody reads them.
+
+    Raises
+    ------
+    CellFailedError
+        The strategy returned other examples than it was given.
     """
     strategy = cell.strategy()
     begun = time.perf_counter()
 
-    def seen(table: Predictions) -> Predictions:
-        groups = {a: column for a, column in table.groups.items() if a == cell.attribute}
+    def visible(table: Predictions) -> Predictions:
+        """Return copies, of the mitigated attribute alone: a strategy may write into them."""
+        groups = {a: column.copy() for a, column in table.groups.items() if a == cell.attribute}
         hidden = None if table.hidden is None else table.hidden.astype(np.float32)
-        return replace(table, groups=groups, hidden=hidden)
+        return replace(
+            table,
+            label=table.label.copy(),
+            groups=groups,
+            prediction=table.prediction.copy(),
+            probability=None if table.probability is None else table.probability.copy(),
+            hidden=hidden,
+        )
 
     def revise(table: Predictions) -> Predictions:
-        answered = strategy.revise(seen(trained.validation), seen(table))
-        hidden = answered.hidden if cell.hidden else None
-        return replace(answered, groups=table.groups, hidden=hidden)
+        unlabelled = replace(visible(table), label=np.full_like(table.label, UNKNOWN))
+        revised = strategy.revise(visible(trained.validation), unlabelled)
+        if not np.array_equal(revised.example_id, table.example_id):
+            raise CellFailedError(
+                f"{cell.use}: revise() returned other examples than it was given"
+            )
+        hidden = revised.hidden if cell.hidden else None
+        return replace(revised, label=table.label, groups=table.groups, hidden=hidden)
 
     validation = revise(trained.validation)
     test = {view: revise(table) for view, table in trained.test.items()}
