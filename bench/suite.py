@@ -152,6 +152,9 @@ class GateRule(Record):
     confidence: float = Field(default=0.95, gt=0.5, lt=1)
     """One minus the chance that any rule of a run fails although nothing got worse."""
     on_inconclusive: Literal["pass", "warn", "fail"] = "warn"
+    one_seed: Literal["inconclusive", "accept"] = "inconclusive"
+    """Of a strategy trained once a side: nothing is known of retraining, so no loss is judged and
+    the gate ends with exit code 3; `accept` judges it by the test examples alone."""
 
     @model_validator(mode="after")
     def _asks_something(self) -> "GateRule":
@@ -196,6 +199,8 @@ class Suite(Record):
 
     @model_validator(mode="after")
     def _labels_exist(self) -> "Suite":
+        if both := sorted(set(self.strategies) & set(self.yardsticks)):
+            raise ValueError(f"{both[0]!r} is a yardstick's name; give the strategy another label")
         labels = {*self.strategies, *self.yardsticks}
         for label in (*([self.reference] if self.reference else []), *sum(self.audit.pairs, ())):
             if label not in labels:

@@ -138,6 +138,8 @@ def read(folder: Path) -> Baseline:
 def _read(folder: Path, table: Mapping[str, Any]) -> Baseline:
     facts = _facts.validate_json((folder / run_folder.FACTS).read_bytes())
     evidence = baseline_table.read(folder / PREDICTIONS, facts)
+    if not evidence:
+        raise BadInputError(f"{folder}: holds no predictions; {_RENEW}")
     versions = _versions.validate_python(table["versions"])
     return Baseline(
         snapshot=Snapshot(facts=facts, evidence=evidence, versions=versions),

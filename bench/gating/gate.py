@@ -1,12 +1,11 @@
 """The gate: a run against its baseline, rule by rule."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 from pathlib import Path
 
 from ..schema import BadInputError, LeftOut, Place
 from ..suite import GateRule
-from . import rules, snapshot
+from . import integrity, rules, snapshot
 from .baseline import NotComparableError, read
 from .comparable import difference_of_tests
 from .judging import Check, judge
@@ -19,21 +18,24 @@ ENOUGH = 5
 
 
 def of_run(folder: Path, baseline: Path, rule_file: Path | None) -> Judgement:
-    """Judge a run's folder against a baseline's, by the rules of a file or of the run's suite."""
+    """Judge a run's folder against a baseline's, by a file of rules or the baseline's.
+
+    The run's own suite may tighten these rules and add others; it never loosens one.
+    """
     run = snapshot.of_run(folder)
-    chosen = rules_for(run, str(folder), rule_file)
     try:
-        old = read(baseline)
+        old = read(baseline).snapshot
     except NotComparableError as error:
         verdict = Verdict("not comparable", str(error), RAN, "")
-        return Judgement(verdicts=(verdict,), rules=tuple(chosen))
-    judged = gate(run, old.snapshot, chosen)
-    if rule_file is None and chosen != rules.of_suite(
-        old.snapshot.facts.suite_toml, str(baseline)
-    ):
-        note = "the suite's rules are not those that the baseline was made with"
-        return replace(judged, notes=(*judged.notes, note))
-    return judged
+        return Judgement(verdicts=(verdict,), rules=rules_for(run, str(folder), rule_file))
+    if rule_file is not None:
+        judged = gate(run, old, rules.read(rule_file))
+        return judged.noting(f"judged by the rules of {rule_file}, not by the baseline's")
+    kept = rules.of_suite(old.facts.suite_toml, f"{baseline}: its suite")
+    own = rules.of_suite(run.facts.suite_toml, f"{folder}: its suite")
+    chosen = rules.tightened(kept, own)
+    judged = gate(run, old, chosen, added=rules.added(kept, own))
+    return judged.noting(*rules.looser(kept, own))
 
 
 def of_sides(run: Snapshot, baseline: Snapshot, rule_file: Path | None) -> Judgement:
@@ -49,24 +51,53 @@ def rules_for(run: Snapshot, where: str, rule_file: Path | None) -> tuple[GateRu
 
 
 def gate(
-    run: Snapshot, baseline: Snapshot | None, chosen: Sequence[GateRule] = rules.DEFAULTS
+    run: Snapshot,
+    baseline: Snapshot | None,
+    chosen: Sequence[GateRule] = rules.DEFAULTS,
+    added: Sequence[GateRule] = (),
 ) -> Judgement:
     """Judge a run by rules; without a baseline only hard limits are judged.
+
+    Parameters
+    ----------
+    run, baseline : the two sides; audits are made with the settings of the baseline
+    chosen : the baseline's rules
+    added : rules of the run's own, corrected by themselves so that they hide no other loss
 
     Raises
     ------
     BadInputError
         A rule names a metric, attribute or group that is not measured.
     """
-    rules.check(chosen)
-    why = "" if baseline is None else difference_of_tests(run, baseline)
-    pair = Pair(run=run, baseline=baseline, not_comparable=why)
-    checks, verdicts, notes = _checks(pair, chosen) if run.evidence else ([], [], [])
-    judged = judge(checks)
+    rules.check([*chosen, *added])
+    notes: list[str] = []
+    if baseline is not None:
+        notes += integrity.differences(run, baseline)
+    pair = _pair(run, baseline)
+    run = pair.run
+    if not any(strategy in run.strategies for strategy in run.judged):
+        return Judgement(verdicts=tuple(_ran(pair)), rules=(*chosen, *added), notes=tuple(notes))
+    judged: list[Verdict] = []
+    for family, first in ((chosen, 1), (added, len(chosen) + 1)):
+        checks, verdicts, remarks = _checks(pair, family, first) if family else ([], [], [])
+        judged += [*judge(checks), *verdicts]
+        notes += [remark for remark in remarks if remark not in notes]
     return Judgement(
-        verdicts=(*_ran(pair), *judged, *verdicts),
-        rules=tuple(chosen),
+        verdicts=(*_ran(pair), *judged),
+        rules=(*chosen, *added),
         notes=(*notes, *_want_of_seeds(judged)),
+    )
+
+
+def _pair(run: Snapshot, baseline: Snapshot | None) -> Pair:
+    if baseline is None:
+        return Pair(run=run, baseline=None)
+    why = difference_of_tests(run, baseline) or integrity.same_budget(run, baseline)
+    return Pair(
+        run=integrity.as_the_baseline(run, baseline),
+        baseline=baseline,
+        not_comparable=why,
+        shrunk=integrity.shrunk(run, baseline),
     )
 
 
@@ -82,26 +113,28 @@ def _want_of_seeds(judged: Sequence[Verdict]) -> Iterator[str]:
 
 
 def _ran(pair: Pair) -> Iterator[Verdict]:
-    """Yield a failure for every cell or strategy that is not there, else one pass."""
-    unfinished = pair.run.unfinished
-    for cell in unfinished:
-        reason = f"seed {cell.seed} is {cell.status}: {cell.reason}"
-        yield Verdict("fail", reason, RAN, cell.strategy)
-    known = set(pair.run.strategies) | {cell.strategy for cell in unfinished}
-    gone = [] if pair.baseline is None else [s for s in pair.baseline.judged if s not in known]
-    for strategy in gone:
-        yield Verdict("fail", "in the baseline, but not in this run", RAN, strategy)
-    if not unfinished and not gone:
-        yield Verdict("pass", "", RAN, "")
+    """Yield what is wrong with the run itself, else one pass."""
+    wrong = [
+        Verdict("fail", f"seed {cell.seed} is {cell.status}: {cell.reason}", RAN, cell.strategy)
+        for cell in pair.run.unfinished
+    ]
+    wrong += [Verdict("not comparable", why, RAN, name) for name, why in pair.shrunk.items()]
+    if pair.not_comparable:
+        wrong.append(Verdict("not comparable", pair.not_comparable, RAN, ""))
+    elif pair.baseline is not None:
+        wrong += integrity.failed_seeds(pair.run, pair.baseline)
+    if not pair.run.judged and not wrong:
+        wrong.append(Verdict("fail", "no strategy has a finished cell", RAN, ""))
+    yield from wrong or [Verdict("pass", "", RAN, "")]
 
 
 def _checks(
-    pair: Pair, chosen: Sequence[GateRule]
+    pair: Pair, chosen: Sequence[GateRule], first: int
 ) -> tuple[list[Check], list[Verdict], list[str]]:
     """Return what is to be judged, what is known without estimates, and notes."""
     study = Study(pair, chosen)
     checks, verdicts, notes = [], [], study.notes()
-    for number, rule in enumerate(chosen, start=1):
+    for number, rule in enumerate(chosen, start=first):
         places = rules.places(rule, study.places)
         small = [out for out in study.sample.left_out if _is_about(rule, out)]
         if not places and not small:

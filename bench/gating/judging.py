@@ -34,6 +34,8 @@ class Check:
     """Why the loss cannot be judged."""
     same: bool = False
     """The strategy's predictions are those of the baseline."""
+    trained: bool = False
+    """The predictions are of training runs, which another seed would have changed."""
 
 
 def judge(checks: Sequence[Check]) -> list[Verdict]:
@@ -84,6 +86,12 @@ def _judge_loss(check: Check, found: Loss | None, p_adjusted: float, family: int
     blank = _blank(check, "inconclusive", f"undefined: {found.difference.undefined}")
     if found.difference.undefined or check.rule.max_loss is None:
         return blank
+    if _is_blind(check, found):
+        reason = (
+            "one seed a side says nothing about retraining; train more seeds, or set "
+            "one_seed = 'accept' in the rule to judge by the test examples alone"
+        )
+        return blank._replace(reason=reason, blocks=True)
     level = 1 - check.rule.confidence
     verdict = _measured(blank, found, p_adjusted, level / max(family, 1))
     if p_adjusted <= level and found.size > check.rule.max_loss:
@@ -96,6 +104,12 @@ def _judge_loss(check: Check, found: Loss | None, p_adjusted: float, family: int
         reason = f"{_worse_by(found.size)}; a loss beyond {check.rule.max_loss:.3g} is ruled out"
         return verdict._replace(outcome="pass", reason=reason + _scope(found))
     return _undecided(verdict, found, check.rule, level / max(family, 1))
+
+
+def _is_blind(check: Check, found: Loss) -> bool:
+    """Whether the seeds' variance matters, is not known, and the rule does not accept that."""
+    matters = check.trained and found.difference.family != "point"
+    return matters and not found.noise.knows_seeds and check.rule.one_seed != "accept"
 
 
 def _unjudged(check: Check) -> Verdict:

@@ -1,7 +1,7 @@
 """Paired estimates: a run and its baseline on the same draws of the same test examples."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from itertools import chain
 
 import numpy as np
@@ -26,6 +26,8 @@ class Pair:
     run: Snapshot
     baseline: Snapshot | None
     not_comparable: str = ""
+    shrunk: Mapping[str, str] = field(default_factory=dict)
+    """Strategy -> why the run's evidence on it is not that of the baseline."""
 
     @property
     def old(self) -> Mapping[str, Evidence]:
@@ -45,13 +47,16 @@ class Study:
         self.new = {s: in_order(pair.run.strategies[s], ids) for s in labels}
         self.old = {s: in_order(pair.old[s], ids) for s in labels if s in pair.old}
         self.sample = Unpermuted([*self.new.values(), *self.old.values()], pair.run.settings)
+        facts = pair.run.facts.strategies
+        self._trained = {s.label for s in facts if not s.yardstick}
         self._run = {s: numbers(e, self.sample, chosen) for s, e in self.new.items()}
         self._baseline = {s: numbers(e, self.sample, chosen) for s, e in self.old.items()}
 
     @property
     def places(self) -> list[Place]:
-        """Everything that was measured of any strategy."""
-        return list(dict.fromkeys(chain.from_iterable(self._run.values())))
+        """Everything that was measured of any strategy of either side."""
+        sides = (*self._run.values(), *self._baseline.values())
+        return list(dict.fromkeys(chain.from_iterable(sides)))
 
     def estimate(self, strategy: str, place: Place) -> Estimate | None:
         """Return the run's estimate of a number; None where it is not measured."""
@@ -59,7 +64,8 @@ class Study:
 
     def check(self, rule: GateRule, number: int, place: Place, strategy: str) -> Check | None:
         """Return a rule's check of one number; None where the rule does not ask for it."""
-        like = next(n[place] for n in self._run.values() if place in n)
+        sides = (*self._run.values(), *self._baseline.values())
+        like = next(n[place] for n in sides if place in n)
         absent = replace(like, values=nothing(1), undefined="not measured for this strategy")
         found = Check(
             rule=rule,
@@ -68,6 +74,7 @@ class Study:
             strategy=strategy,
             metric=rules.declared()[rule.metric][1],
             run=self._run[strategy].get(place, absent),
+            trained=strategy in self._trained,
             not_comparable=self._why_not(rule, strategy),
         )
         if found.not_comparable or strategy not in self.old:
@@ -75,11 +82,16 @@ class Study:
             return found if found.not_comparable or limits else None
         same = found.run.family != "point" and is_same(self.new[strategy], self.old[strategy])
         gone = replace(absent, undefined="not measured in the baseline")
-        return replace(found, baseline=self._baseline[strategy].get(place, gone), same=same)
+        old = self._baseline[strategy].get(place, gone)
+        lost = found.run.undefined if not found.run.defined and old.defined else ""
+        why = f"defined in the baseline, not in this run: {lost}" if lost else ""
+        return replace(found, baseline=old, same=same, not_comparable=why)
 
     def _why_not(self, rule: GateRule, strategy: str) -> str:
         if self.pair.not_comparable or self.pair.baseline is None:
             return self.pair.not_comparable
+        if strategy in self.pair.shrunk:
+            return self.pair.shrunk[strategy]
         version = self.pair.baseline.versions.get(rule.metric)
         if version != self.pair.run.versions[rule.metric]:
             return (

@@ -20,6 +20,7 @@ from .gate import gate, rules_for
 from .paired import Pair, Study
 from .snapshot import Snapshot
 from .summary import name
+from .verdicts import RAN
 
 
 class Tolerated(NamedTuple):
@@ -89,10 +90,17 @@ def _check_finished(run: Snapshot) -> None:
 def what_got_worse(
     run: Snapshot, old: Baseline, chosen: Sequence[GateRule], now: Mapping[str, Tolerated]
 ) -> list[str]:
-    """Return what fails against the old baseline, or lost more than its tolerance."""
-    said: dict[str, str] = {}
-    for v in gate(run, old.snapshot, chosen).verdicts:
-        if v.outcome == "fail":
+    """Return what fails against the old baseline, or lost more than its tolerance.
+
+    The old baseline's rules count too: a new one may not be worse and loosen the rule at once.
+    """
+    kept = rules.of_suite(old.snapshot.facts.suite_toml, "the old baseline: its suite")
+    said = {
+        f"rules: {rules.describe(rule)}": f"rule loosened or gone: {rules.describe(rule)}"
+        for rule in rules.lost(kept, chosen)
+    }
+    for v in gate(run, old.snapshot, kept).verdicts:
+        if v.outcome == "fail" or (v.metric == RAN and v.outcome == "not comparable"):
             said[_key(v.strategy, v.place)] = f"{v.strategy}: {name(v)}: {v.reason}"
     before = {key: number.value for key, number in tolerated(old.snapshot, chosen).items()}
     for then, since in ((before, "the old baseline"), (old.origin, "a reason was last given")):

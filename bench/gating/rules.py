@@ -1,12 +1,12 @@
 """Gate rules: where they come from, and which numbers each is about."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from pydantic import Field
 
 from ..audit import declared as declared
-from ..schema import BadInputError, Place
+from ..schema import BadInputError, Metric, Place
 from ..suite import GateRule, Record, Suite, parse
 
 ANY = "*"
@@ -21,6 +21,14 @@ DEFAULTS = (
     GateRule(metric="false_positive_rate", attribute=ANY, group=ANY, max_loss=0.10),
 )
 """What is judged where nobody wrote a rule."""
+
+
+BOUNDS: Mapping[str, Callable[[Iterable[float]], float]] = {
+    "max_loss": min,
+    "max_value": min,
+    "min_value": max,
+}
+"""What a rule can bound, and which of two bounds is the tighter one."""
 
 
 class RuleFile(Record):
@@ -61,6 +69,23 @@ def check(rules: Iterable[GateRule]) -> None:
                 f"gate rule {number}: {rule.metric} is neither better high nor low, so it has no "
                 "loss; give max_value or min_value"
             )
+        _check_range(rule, number, declared()[rule.metric][1])
+
+
+def _check_range(rule: GateRule, number: int, metric: Metric) -> None:
+    """Refuse a bound that no value of the metric could break: 2 of a share is meant as 2 %."""
+    width = metric.high - metric.low
+    if rule.max_loss is not None and rule.max_loss >= width:
+        raise BadInputError(
+            f"gate rule {number}: max_loss = {rule.max_loss:g}: {rule.metric} lies between "
+            f"{metric.low:g} and {metric.high:g}, so no loss exceeds it; write 2 % as 0.02"
+        )
+    for key, bound in (("max_value", rule.max_value), ("min_value", rule.min_value)):
+        if bound is not None and not metric.low <= bound <= metric.high:
+            raise BadInputError(
+                f"gate rule {number}: {key} = {bound:g}: {rule.metric} lies between "
+                f"{metric.low:g} and {metric.high:g}; give a limit in that range"
+            )
 
 
 def places(rule: GateRule, measured: Sequence[Place]) -> list[Place]:
@@ -82,6 +107,65 @@ def places(rule: GateRule, measured: Sequence[Place]) -> list[Place]:
 
 def _covers(wanted: str | None, group: str) -> bool:
     return wanted in {None, group} or (wanted == ANY and group not in {"", GAP})
+
+
+def _about(rule: GateRule) -> tuple[object, ...]:
+    """Return which numbers a rule is about."""
+    return rule.metric, rule.attribute, rule.group, rule.view, rule.posthoc, rule.strategies
+
+
+def tightened(kept: Sequence[GateRule], own: Sequence[GateRule]) -> tuple[GateRule, ...]:
+    """Return the baseline's rules, each with the run's own bounds where these are tighter."""
+    return tuple(_tighter(rule, [o for o in own if _about(o) == _about(rule)]) for rule in kept)
+
+
+def _tighter(rule: GateRule, own: Sequence[GateRule]) -> GateRule:
+    """Return a rule with the tightest bound of each kind that it has."""
+    update: dict[str, float | str] = {}
+    for key, tightest in BOUNDS.items():
+        bounds = [b for r in (rule, *own) if (b := getattr(r, key)) is not None]
+        if getattr(rule, key) is not None:
+            update[key] = tightest(bounds)
+    if any(r.on_inconclusive == "fail" for r in own):
+        update["on_inconclusive"] = "fail"
+    return rule.model_copy(update=update)
+
+
+def added(kept: Sequence[GateRule], own: Sequence[GateRule]) -> tuple[GateRule, ...]:
+    """Return what the run's own rules bound and none of the baseline's does."""
+    if tuple(own) == DEFAULTS:
+        return ()  # nobody wrote them
+    more = []
+    for rule in own:
+        known = {
+            key
+            for k in kept
+            for key in BOUNDS
+            if _about(k) == _about(rule) and getattr(k, key) is not None
+        }
+        if any(getattr(rule, key) is not None for key in set(BOUNDS) - known):
+            more.append(rule.model_copy(update=dict.fromkeys(known)))
+    return tuple(more)
+
+
+def lost(kept: Sequence[GateRule], own: Sequence[GateRule]) -> list[GateRule]:
+    """Return the baseline's rules that the run's own rules do not hold as tightly."""
+    return [rule for rule in kept if not any(_is_as_tight(o, rule) for o in own)]
+
+
+def _is_as_tight(own: GateRule, rule: GateRule) -> bool:
+    return _about(own) == _about(rule) and _tighter(own, [rule]) == own and _bounds(rule, own)
+
+
+def _bounds(rule: GateRule, own: GateRule) -> bool:
+    """Whether `own` bounds everything that `rule` bounds."""
+    return all(getattr(own, k) is not None for k in BOUNDS if getattr(rule, k) is not None)
+
+
+def looser(kept: Sequence[GateRule], own: Sequence[GateRule]) -> Iterator[str]:
+    """Yield a note where the run's suite asks for less than the baseline's rules."""
+    if lost(kept, own):
+        yield "the run's suite asks for less than the baseline's rules: the baseline's count"
 
 
 def describe(rule: GateRule) -> str:

@@ -10,7 +10,7 @@ import pyarrow.compute as pc
 
 from ..facts import CellFacts, RunFacts
 from ..reading import foreign
-from ..schema import Array, AuditSettings, Evidence, Predictions
+from ..schema import Array, AuditSettings, BadInputError, Evidence, Predictions
 from ..storage import run_folder
 from . import rules
 
@@ -54,6 +54,9 @@ def versions() -> dict[str, int]:
 def of_run(run: Path) -> Snapshot:
     """Return what a run's folder holds by now."""
     facts = run_folder.read_facts(run)
+    labels = [strategy.label for strategy in facts.strategies]
+    if twice := next((label for label in labels if labels.count(label) > 1), ""):
+        raise BadInputError(f"{run}: two strategies are called {twice!r}; rename one, run again")
     found = tuple(rounded(e) for e in run_folder.evidence(run, facts))
     return Snapshot(facts=facts, evidence=found, versions=versions())
 

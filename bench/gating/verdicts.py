@@ -1,7 +1,7 @@
 """Verdicts: pass, fail, inconclusive or not comparable, with everything that led there."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal, NamedTuple
 
 from ..schema import Place
@@ -81,6 +81,10 @@ class Judgement:
     def outcome(self) -> Outcome:
         """The gravest outcome, whether it blocks or not."""
         return gravest(self.verdicts)
+
+    def noting(self, *notes: str) -> "Judgement":
+        """Return the same judgement with these notes first: they say by what it was judged."""
+        return replace(self, notes=(*notes, *self.notes))
 
     def count(self, outcome: Outcome) -> int:
         """Return how many verdicts are so."""

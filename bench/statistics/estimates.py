@@ -51,6 +51,11 @@ class Estimate:
         """The metric of each seed (n_seeds,)."""
         return self.values[:, 0]
 
+    @property
+    def defined(self) -> bool:
+        """Whether every seed has a value."""
+        return bool(np.isfinite(self.theta).all())
+
     def of_seed(self, index: int) -> "Estimate":
         """Return the same estimate for one seed: its interval is of examples only."""
         one = slice(index, index + 1)
