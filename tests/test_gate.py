@@ -192,11 +192,11 @@ class TestVerdicts:
         assert about
         assert all("examples only" in v.reason for v in about)
 
-    def test_a_side_with_one_seed_is_taken_to_vary_as_the_other(self):
-        (run, _), (_, baseline) = sides(seeds=4), sides(seeds=1)
-        found = [v for v in gate(run, baseline).verdicts if v.loss is not None]
-        assert found
-        assert not any("examples only" in v.reason for v in found)
+    def test_seeds_that_the_baseline_lacks_are_left_out_and_said(self):
+        (run, _), (_, baseline) = sides(seeds=4), sides(seeds=2)
+        judged = gate(run, baseline)
+        assert {v.seeds for v in judged.verdicts if v.loss is not None} == {2}
+        assert any("2 more seeds than the baseline has are left out" in n for n in judged.notes)
 
     def test_the_size_of_a_gap_s_change_has_no_interval(self):
         run, baseline = sides()

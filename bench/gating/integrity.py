@@ -17,7 +17,7 @@ from .snapshot import Snapshot, in_order
 from .verdicts import RAN, Verdict
 
 FAR = 0.10
-"""A seed whose balanced accuracy is this much below the baseline's worst seed has failed by itself."""
+"""A seed fails by itself if its balanced accuracy is so far below the baseline's worst seed."""
 STANDARD_ERRORS = 4
 """And this many paired standard errors below it."""
 
@@ -128,10 +128,10 @@ def _failed(strategy: str, new: Evidence, old: Evidence) -> Iterator[Verdict]:
 
 
 def _collapsed(evidence: Evidence, healthy: Sequence[Predictions]) -> dict[int, str]:
-    """Return seed -> what it answers, of those that collapsed where the baseline's healthy did not.
+    """Return seed -> what it answers, of seeds that collapsed and differ from the healthy ones.
 
-    The fewest other answers b of a healthy seed and the r of this one are counts: they differ where
-    b − r ≥ 3 √(b + r), three standard deviations of a difference of Poisson counts.
+    The other answers of a healthy seed (the fewest, b) and of this one (r) are counts. They differ
+    where b − r ≥ 3 √(b + r), three standard deviations of a difference of Poisson counts.
     """
     found = {}
     usual = min((other_answers(p) for p in healthy), default=0)
@@ -143,10 +143,10 @@ def _collapsed(evidence: Evidence, healthy: Sequence[Predictions]) -> dict[int, 
 
 
 def _far_behind(new: Evidence, old: Evidence) -> Mapping[int, float]:
-    """Return seed -> how far its balanced accuracy is below the baseline's worst, where it is far.
+    """Return seed -> how far below the baseline's worst its balanced accuracy is, where it is far.
 
-    Balanced accuracy, the mean of the classes' recalls, is about rare labels too. The difference is
-    paired: a weighted mean over the examples, with its standard error.
+    Balanced accuracy is the mean of the classes' recalls, so it is about rare labels too. The
+    difference is paired: a weighted mean over the examples, with its standard error.
     """
     if not old.test:
         return {}
