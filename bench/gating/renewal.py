@@ -42,9 +42,9 @@ def renew(folder: Path, out: Path, rule_file: Path | None, reason: str) -> list[
     reason = reason.strip()
     try:
         old = baseline.read(out) if out.exists() else None
-        new, worse = renewed(run, old, chosen, reason)
-        if old is not None and rule_file is None:  # a file's rules are the caller's word
-            worse += loosened(old, chosen)
+        # A file's rules are the caller's word; a suite's may not get looser in silence.
+        lost = loosened(old, chosen) if old is not None and rule_file is None else []
+        new, worse = renewed(run, old, chosen, reason, lost)
     except baseline.NotComparableError as error:
         worse = [str(error)]
         stated = baseline.Renewal(reason=reason, commit=run.facts.commit, worse=tuple(worse))
@@ -55,11 +55,16 @@ def renew(folder: Path, out: Path, rule_file: Path | None, reason: str) -> list[
 
 
 def renewed(
-    run: Snapshot, old: Baseline | None, chosen: Sequence[GateRule], reason: str
+    run: Snapshot,
+    old: Baseline | None,
+    chosen: Sequence[GateRule],
+    reason: str,
+    lost: Sequence[str] = (),
 ) -> tuple[Baseline, list[str]]:
     """Return the next baseline and, in words, what is worse than the old one.
 
-    Whoever calls decides: with something worse and no reason, the old one should stay.
+    `lost` says which rules are looser. Whoever calls decides: with something worse and no reason,
+    the old one should stay.
 
     Raises
     ------
@@ -71,7 +76,7 @@ def renewed(
     values = {key: number.value for key, number in now.items()}
     if old is None:
         return Baseline(snapshot=run, origin=values), []
-    worse = what_got_worse(run, old, chosen, now)
+    worse = [*what_got_worse(run, old, chosen, now), *lost]
     if worse and reason:
         stated = Renewal(reason=reason, commit=run.facts.commit, worse=tuple(worse))
         return Baseline(snapshot=run, origin=values, renewals=(*old.renewals, stated)), worse
