@@ -108,7 +108,7 @@ def facts_of(prepared: prepare.Prepared, text: str, command: str) -> RunFacts:
         currency=suite.budget.currency,
         amount=suite.budget.amount,
         reference=suite.reference_strategy,
-        selection_rule=_selection_rule(suite.training),
+        selection_rule=_selection_rule(suite.training, has_groups=bool(prepared.task.groups)),
         settings=suite.audit.settings,
         environment=provenance.environment(),
         commit=provenance.commit(),
@@ -118,14 +118,14 @@ def facts_of(prepared: prepare.Prepared, text: str, command: str) -> RunFacts:
     )
 
 
-def _selection_rule(training: Training) -> str:
+def _selection_rule(training: Training, *, has_groups: bool = True) -> str:
     """Return in words which weights predict."""
     if training.selection == "last":
         return "the last step of the budget; nothing was selected on any split"
-    groups = "validation groups were used" if training.selects_by_group else "no groups were used"
+    used = "validation groups were used" if training.selects_by_group else "no groups were used"
     return (
         f"the best of {training.checkpoints} checkpoints by {training.selection}, at equal "
-        f"fractions of the budget; {groups}"
+        f"fractions of the budget{f'; {used}' if has_groups else ''}"
     )
 
 

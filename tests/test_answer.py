@@ -48,7 +48,10 @@ def test_a_clear_winner_is_named_with_what_it_is_better_on() -> None:
         "At this budget (5.1 PFLOP a cell), ship `weighted`: it is shown better than `full` on "
         "equalized odds difference."
     )
-    assert rest[0] == "`weighted` has equalized odds difference 0.12 instead of 0.26 (p 0.012)."
+    assert rest[0] == (
+        "`weighted` has equalized odds difference 0.12 where `full` has 0.26 (p 0.012): more than "
+        "chance explains."
+    )
     assert (
         "On accuracy, no difference is shown between `weighted` and `full`; one under 0.017 could "
         "go unseen."

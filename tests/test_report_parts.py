@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from rich.console import Console
 
 from tests._results import EMBEDDED, GROUPS, Level, contrast, facts, measurements, results
-from tunefair.facts import RunFacts
+from tunefair.facts import FactTable, RunFacts
 from tunefair.reporting import report
 from tunefair.reporting.columns import column, entry, headline
 from tunefair.reporting.comparison import comparison
@@ -231,7 +231,10 @@ def test_a_page_without_groups_has_no_words_about_them() -> None:
         results(FEW), measurements=rows, contrasts=contrasts, left_out=(), trade_off=(),
         reliability=tuple(x for x in results(FEW).reliability if not x.attribute),
     )  # fmt: skip
-    known = facts(FEW, training_counts={}, data_audit=(), card=None)
+    of_all = FactTable(
+        "Examples", ("split", "attribute", "group", "n"), (("test", "", "(all)", 9),)
+    )
+    known = facts(FEW, training_counts={}, data_audit=(of_all,), card=None)
     html = report.render(found, known)
     body = re.sub(r"<(script|style)[^>]*>.*?</\1>", "", html[html.index("<main>") :], flags=re.S)
     text = re.sub(r"<[^>]*>", " ", body).lower().replace("tunefair", "")

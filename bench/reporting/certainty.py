@@ -40,9 +40,9 @@ def _differences(sheet: Sheet, strategy: Standing) -> str:
         contrast = sheet.contrast(strategy.label, *axis.place)
         if new and old and contrast:
             p = contrast.p_adjusted if contrast.p_adjusted is not None else contrast.p_value
-            numbers = f"{estimate(new)} instead of {estimate(old)}"
+            numbers = f"{estimate(new)} where {quoted(sheet.reference)} has {estimate(old)}"
             parts.append(f"{axis.words} {numbers} (p {p_words(p)})")
-    return f"{quoted(strategy.label)} has {listed(parts)}."
+    return f"{quoted(strategy.label)} has {listed(parts)}: more than chance explains."
 
 
 def _power(sheet: Sheet, rivals: Sequence[Standing]) -> Iterator[Sentence]:

@@ -5,6 +5,7 @@ its navigation and its tests read this list.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from itertools import compress
 from typing import Any, NamedTuple
 
 from ..facts import FactTable
@@ -182,12 +183,16 @@ def _further_audits(material: Material) -> Iterator[Values]:
 
 def _data(material: Material) -> Iterator[Values]:
     if fact_tables := material.sheet.facts.data_audit:
-        yield {"grids": [_grid(table) for table in fact_tables]}
+        by_group = bool(material.sheet.attributes)
+        yield {"grids": [_grid(table, by_group) for table in fact_tables]}
 
 
-def _grid(table: FactTable) -> Grid:
-    rows = tuple(tuple(map(_fact_text, row)) for row in table.rows)
-    return Grid(table.columns, rows, (table.note,) if table.note else (), table.title)
+def _grid(table: FactTable, by_group: bool) -> Grid:
+    """Return a table of facts, without its columns about groups where there are none."""
+    chosen = [by_group or title not in ("attribute", "group") for title in table.columns]
+    columns = tuple(compress(table.columns, chosen))
+    rows = tuple(tuple(map(_fact_text, compress(row, chosen))) for row in table.rows)
+    return Grid(columns, rows, (table.note,) if table.note else (), table.title)
 
 
 def _fact_text(value: str | int | float) -> Text:
