@@ -194,6 +194,11 @@ class Evidence:
     training_counts: Mapping[str, Mapping[str, Array]] = field(default_factory=dict)
     """Attribute -> group -> (n_classes,) number of training examples."""
 
+    @property
+    def trained_once(self) -> bool:
+        """Whether it was trained here with one seed; yardsticks and foreign files were not."""
+        return len(self.seeds) == 1 and bool(self.ledgers)
+
 
 @dataclass(frozen=True, kw_only=True)
 class AuditSettings:
@@ -267,6 +272,11 @@ class Measurement(NamedTuple):
     strategy: str = ""
     seed: int | None = None
     """None for the mean over seeds."""
+    systematic_low: float | None = None
+    """Between-group numbers of several seeds: `low` and `high` are of the mean over seeds of each
+    model's own number (what one shipped model has); these are of the number that the mean rates
+    over seeds have (the part that is the same whatever the seed)."""
+    systematic_high: float | None = None
 
     @property
     def place(self) -> Place:
@@ -293,10 +303,12 @@ class Contrast(NamedTuple):
     """Holm over the declared family; None outside it."""
     minimum_detectable_effect: float | None
     """At 80 % power, two-sided 5 %."""
-    verdict: Literal["better", "worse", "no evidence of a difference", "undefined"]
+    verdict: Literal["better", "worse", "no evidence of a difference", "not judged", "undefined"]
     n: int
     seeds: int
     undefined: str = ""
+    not_judged: str = ""
+    """Why there is no verdict though there are numbers."""
 
     @property
     def place(self) -> Place:

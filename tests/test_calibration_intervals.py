@@ -16,6 +16,7 @@ from tunefair.statistics.estimates import Estimate
 from tunefair.statistics.grouping import Grouping
 from tunefair.statistics.intervals import centre, interval
 from tunefair.statistics.sample import Sample
+from tunefair.statistics.summary import summary
 
 SHARE = np.array([0.30, 0.25, 0.20, 0.15, 0.10])
 LEANING = Population(
@@ -63,7 +64,7 @@ def test_bounds_are_in_order(values, lifted, doubt):
         family="error",
         lift=np.array([[lifted, doubt]]),
     )
-    low, value, high = centre(made)
+    low, value, high = centre(summary(made))
     assert 0 <= low <= value <= high <= values[0]
     ends = interval(made, (0, 1))
     assert ends.low <= values[0] <= ends.high
@@ -77,8 +78,8 @@ def test_a_seed_brings_its_own_lift():
         family="error",
         lift=np.array([[0.01, 0], [0.03, 0]]),
     )
-    assert centre(both).value == pytest.approx(0.08)
-    assert centre(both.of_seed(1)).value == pytest.approx(0.07)
+    assert centre(summary(both)).value == pytest.approx(0.08)
+    assert centre(summary(both.of_seed(1))).value == pytest.approx(0.07)
 
 
 def test_every_binned_error_brings_its_lift():

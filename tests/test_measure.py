@@ -105,19 +105,19 @@ class TestIntervals:
         return Estimate(metric="x", values=np.atleast_2d(values), n=n, family=family, **more)
 
     def test_a_rate_that_never_missed_still_has_a_width(self):
-        low, high, _ = interval(self.estimate(np.ones(200)), (0, 1))
+        low, high, *_ = interval(self.estimate(np.ones(200)), (0, 1))
         assert high == 1
         assert 0.94 < low < 0.98  # Wilson at 100 of 100: 0.963
 
     def test_wilson_with_one_seed_is_wilson(self):
         rng = np.random.default_rng(0)
         drawn = rng.binomial(100, 0.3, 20_000) / 100
-        low, high, _ = interval(self.estimate(np.concatenate([[0.3], drawn])), (0, 1))
+        low, high, *_ = interval(self.estimate(np.concatenate([[0.3], drawn])), (0, 1))
         assert (low, high) == pytest.approx((0.219, 0.396), abs=0.004)
 
     def test_nothing_leaves_the_range(self):
         drawn = np.random.default_rng(0).normal(0.02, 0.05, 500)
-        low, high, _ = interval(
+        low, high, *_ = interval(
             self.estimate(np.concatenate([[0.02], drawn]), family="mean"), (0, 1)
         )
         assert low == 0

@@ -4,10 +4,14 @@ Which numbers may be claimed: `HEADLINE` metrics and those that a suite declares
 view, each strategy against the reference and each declared pair, form one family, whose p values
 Holm (1979) adjusts. Every other contrast is a look at one number: its p value is not adjusted, and
 of a hundred looks five mislead.
+
+A trained strategy with one seed gets numbers and no verdict: nobody knows what training it again
+would change. Yardsticks and predictions from a file have no seeds and are compared as they are.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Literal, NamedTuple
 
 import numpy as np
@@ -15,7 +19,9 @@ import numpy as np
 from ..schema import Array, Contrast, Metric, Place
 from ..statistics.estimates import CENTRED, Estimate, Family
 from ..statistics.intervals import LEVEL
-from ..statistics.spread import MANY, Spread, seeds_part, spread
+from ..statistics.moderation import Prior
+from ..statistics.spread import MANY, Part, Spread, seeds_part, spread
+from ..statistics.summary import shared_variance
 
 HEADLINE = (
     "accuracy",
@@ -31,7 +37,9 @@ SURE = 0.65
 that (Browne 1995, Statistics in Medicine 14): at 0.5 the power would be 65 to 73 %."""
 GAP_FACTOR = 1.5
 """Gaps need about this much more than the linear formula says (docs/uncertainty.md)."""
-Verdict = Literal["better", "worse", "no evidence of a difference", "undefined"]
+ONE_SEED = "one seed: training again may change it, and by how much is not known"
+"""Why a trained strategy's contrast has no verdict."""
+Verdict = Literal["better", "worse", "no evidence of a difference", "not judged", "undefined"]
 
 
 class Side(NamedTuple):
@@ -43,14 +51,16 @@ class Side(NamedTuple):
     family: Family
     n: int
     undefined: str
+    trained_once: bool = False
+    """A trained strategy with one seed."""
 
 
-def side(estimate: Estimate, seeds: tuple[int, ...]) -> Side:
+def side(estimate: Estimate, seeds: tuple[int, ...], *, trained_once: bool = False) -> Side:
     """Reduce an estimate to what a comparison needs."""
     known = bool(np.isfinite(estimate.theta).all())
     reason = "" if known else estimate.undefined
     draws = estimate.values[:, 1:].mean(axis=0)
-    return Side(estimate.theta, draws, seeds, estimate.family, estimate.n, reason)
+    return Side(estimate.theta, draws, seeds, estimate.family, estimate.n, reason, trained_once)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,6 +77,8 @@ class PairedDifference:
     n: int
     seeds: int
     undefined: str = ""
+    not_judged: str = ""
+    """Why there is no verdict though there are numbers."""
 
     @property
     def value(self) -> float:
@@ -104,32 +116,63 @@ class PairedDifference:
         return both * self.spread.at_most(SURE) * (GAP_FACTOR if self.family in CENTRED else 1)
 
 
-def difference(first: Side, second: Side, metric: Metric, *, matched: bool) -> PairedDifference:
+def difference(
+    first: Side,
+    second: Side,
+    metric: Metric,
+    *,
+    matched: bool,
+    shared: Prior | None = None,
+) -> PairedDifference:
     """Return first − second with its uncertainty.
 
-    Examples are paired always: both sides' draws are of the same examples. Seeds are paired where
-    `matched` (the same seeds trained both); else their variances add. A side with one seed is
-    paired with every seed of the other, and adds no seed variance.
+    Examples are paired always: both sides' draws are of the same examples. A side with one seed
+    is paired with every seed of the other, and adds no seed variance.
+
+    Parameters
+    ----------
+    matched
+        The same seeds trained both. Without `shared` they are paired; else their variances add.
+    shared
+        What the variances of all strategies have in common: each side's variance is moderated by
+        it, and they add, which is careful where matched seeds move both sides alike.
     """
     reason = first.undefined or second.undefined
     value = float(first.theta.mean() - second.theta.mean())
     draws = first.draws - second.draws if not reason else np.full(2, np.nan)
-    if matched and len(first.theta) == len(second.theta):
-        parts = [seeds_part(first.theta - second.theta)]
-    else:
-        parts = [seeds_part(first.theta), seeds_part(second.theta)]
     centred = first.family in CENTRED and not reason
     return PairedDifference(
         metric=metric,
         first=float(first.theta.mean()),
         second=float(second.theta.mean()),
         bias=float(draws.mean() - value) if centred else 0.0,
-        spread=Spread(np.nan, 1.0) if reason else spread((float(draws.var(ddof=1)), MANY), *parts),
+        spread=Spread(np.nan)
+        if reason
+        else _spread(float(draws.var(ddof=1)), first, second, shared, matched=matched),
         family=first.family,
         n=min(first.n, second.n),
         seeds=max(len(first.theta), len(second.theta)),
         undefined=reason,
+        not_judged=ONE_SEED if first.trained_once or second.trained_once else "",
     )
+
+
+def _spread(
+    examples: float, first: Side, second: Side, shared: Prior | None, *, matched: bool
+) -> Spread:
+    if shared is not None:
+        return Spread(examples, *moderated(shared, first.theta, second.theta))
+    if matched and len(first.theta) == len(second.theta):
+        return spread((examples, MANY), seeds_part(first.theta - second.theta))
+    return spread((examples, MANY), seeds_part(first.theta), seeds_part(second.theta))
+
+
+def moderated(shared: Prior, *thetas: Array) -> Part:
+    """Return the summed variance of means over seeds, moderated, and the least df of any."""
+    known = [t for t in thetas if len(t) > 1]
+    parts = [(shared.moderated(float(t.var(ddof=1)), len(t) - 1), len(t)) for t in known]
+    variance = sum(of_one / number for (of_one, _), number in parts)
+    return variance, min((df for (_, df), _ in parts), default=MANY)
 
 
 def differences(
@@ -138,11 +181,17 @@ def differences(
     metrics: Mapping[str, Metric],
     *,
     matched: bool = True,
+    shared: Mapping[Place, Prior] = MappingProxyType({}),
 ) -> dict[Place, PairedDifference]:
     """Return the difference of every comparable metric that both sides have.
 
     Seeds are paired where `matched` and both sides have the same. Metrics without a better
     direction, and those that do not depend on test examples, are not compared.
+
+    Parameters
+    ----------
+    shared
+        What the seed variances of all strategies have in common, of each number.
     """
     return {
         place: difference(
@@ -150,10 +199,22 @@ def differences(
             second[place],
             metrics[place.metric],
             matched=matched and one.seeds == second[place].seeds,
+            shared=shared.get(place),
         )
         for place, one in first.items()
         if place in second and metrics[place.metric].better != "neither" and one.family != "point"
     }
+
+
+def shared_variances(sides: Iterable[Mapping[Place, Side]]) -> dict[Place, Prior]:
+    """Return, of each number, what the strategies' variances between seeds have in common."""
+    thetas: dict[Place, list[Array]] = {}
+    for strategy in sides:
+        for place, one in strategy.items():
+            if one.family != "point" and not one.undefined:
+                thetas.setdefault(place, []).append(one.theta)
+    made = {place: shared_variance(of_place) for place, of_place in thetas.items()}
+    return {place: shared for place, shared in made.items() if shared is not None}
 
 
 def contrasts(
@@ -162,7 +223,7 @@ def contrasts(
 ) -> tuple[Contrast, ...]:
     """Return the contrasts of (strategy, reference, differences).
 
-    Holm's family is that of the metrics `HEADLINE` and `declared`.
+    Holm's family is that of the metrics `HEADLINE` and `declared`, without what is not judged.
     """
     made = [
         (_contrast(strategy, reference, place, found), found)
@@ -170,7 +231,11 @@ def contrasts(
         for place, found in paired.items()
     ]
     claimed = {*HEADLINE, *declared}
-    family = [i for i, (c, _) in enumerate(made) if c.metric in claimed and _in_family(c)]
+    family = [
+        i
+        for i, (c, found) in enumerate(made)
+        if c.metric in claimed and _in_family(c) and not found.not_judged
+    ]
     adjusted = dict(zip(family, holm([made[i][1].p_value for i in family]), strict=True))
     return tuple(
         _judged(contrast._replace(p_adjusted=adjusted.get(i)), found)
@@ -215,6 +280,7 @@ def _contrast(strategy: str, reference: str, place: Place, found: PairedDifferen
         n=found.n,
         seeds=found.seeds,
         undefined=found.undefined,
+        not_judged="" if found.undefined else found.not_judged,
     )
 
 
@@ -223,5 +289,7 @@ def _judged(contrast: Contrast, found: PairedDifference) -> Contrast:
     p = contrast.p_value if contrast.p_adjusted is None else contrast.p_adjusted
     if p is None:
         return contrast
+    if contrast.not_judged:
+        return contrast._replace(verdict="not judged")
     shown: Verdict = "worse" if found.loss > 0 else "better"
     return contrast._replace(verdict=shown if p < 1 - LEVEL else "no evidence of a difference")

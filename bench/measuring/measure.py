@@ -17,9 +17,18 @@ from ..schema import (
     Results,
 )
 from ..statistics.estimates import Estimate
-from ..statistics.intervals import interval
+from ..statistics.intervals import interval, interval_of
+from ..statistics.moderation import Prior
 from ..statistics.sample import Sample
-from .contrasts import PairedDifference, Side, contrasts, differences, side
+from ..statistics.summary import Summary, summary
+from .contrasts import (
+    PairedDifference,
+    Side,
+    contrasts,
+    differences,
+    shared_variances,
+    side,
+)
 
 
 def measure(
@@ -62,7 +71,7 @@ def measure(
         measurements=tuple(row for study in studies for row in study.rows),
         contrasts=contrasts(
             [
-                (*pair, differences(*_sides(studies, [ordered[s] for s in pair]), definitions))
+                (*pair, _compare(studies, [ordered[s] for s in pair], definitions))
                 for pair in compared
             ],
             settings.claims,
@@ -90,8 +99,8 @@ def paired_differences(
 ) -> dict[Place, PairedDifference]:
     """Return run − baseline of every comparable metric, on the examples that both have.
 
-    Seeds of a run and of its baseline are
-    independent training runs: examples are paired, seeds are not.
+    Seeds of a run and of its baseline are independent training runs: examples are paired, seeds
+    are not.
 
     Raises
     ------
@@ -103,7 +112,7 @@ def paired_differences(
     both = [replace(run, strategy="run"), replace(baseline, strategy="baseline")]
     study = _Study(_shared([_in_id_order(e) for e in both]), settings, loaded)
     first, second = study.sides["run"], study.sides["baseline"]
-    return differences(first, second, definitions, matched=False)
+    return differences(first, second, definitions, matched=False, shared=study.shared)
 
 
 class _Study:
@@ -120,8 +129,15 @@ class _Study:
         self.rows: list[Measurement] = []
         self.sides: dict[str, dict[Place, Side]] = {}
         self.left_out: list[LeftOut] = list(self.sample.left_out)
+        self._waiting: list[tuple[int, Summary, Metric]] = []
         for e in evidence:
             self._audit(e)
+        self.shared: dict[Place, Prior] = shared_variances(self.sides.values())
+        """Of each number, what the strategies' variances between seeds have in common."""
+        for index, waiting, metric in self._waiting:
+            row = self.rows[index]
+            made = interval_of(waiting, (metric.low, metric.high), self.shared.get(row.place))
+            self.rows[index] = row._replace(**made._asdict())
 
     def _audit(self, evidence: Evidence) -> None:
         """Make the rows of one strategy; two audits that measure one number give one row."""
@@ -130,9 +146,13 @@ class _Study:
             for estimate in audit.estimates(evidence, self.sample):
                 if estimate.place in sides:
                     continue
-                sides[estimate.place] = side(estimate, evidence.seeds)
+                sides[estimate.place] = side(
+                    estimate, evidence.seeds, trained_once=evidence.trained_once
+                )
                 self.left_out += self._missing(estimate)
                 metric = audit.metrics[estimate.metric]
+                if _has_interval(estimate):
+                    self._waiting.append((len(self.rows), summary(estimate), metric))
                 self.rows += [
                     row._replace(audit=name, strategy=evidence.strategy)
                     for row in _rows(estimate, metric, evidence.seeds)
@@ -148,25 +168,27 @@ class _Study:
                     yield LeftOut(estimate.attribute, name, n, reason)
 
 
+def _has_interval(estimate: Estimate) -> bool:
+    return estimate.family != "point" and bool(np.isfinite(estimate.theta).all())
+
+
 def _rows(estimate: Estimate, metric: Metric, seeds: Sequence[int]) -> Iterator[Measurement]:
-    """Yield the row of the mean over seeds, then one a seed."""
+    """Yield the row of the mean over seeds, whose interval is still open, then one a seed."""
     yield _row(estimate, metric)
     for index, seed in enumerate(seeds):
-        yield _row(estimate.of_seed(index), metric)._replace(seed=seed)
+        of_seed = estimate.of_seed(index)
+        made = interval(of_seed, (metric.low, metric.high))
+        yield _row(of_seed, metric)._replace(seed=seed, **made._asdict())
 
 
 def _row(estimate: Estimate, metric: Metric) -> Measurement:
     known = bool(np.isfinite(estimate.theta).all())
-    low, high, corrected = interval(estimate, (metric.low, metric.high))
     tail = 0.05 if metric.better == "higher" else 0.95  # the end that looks like a disparity
     floor = None if estimate.floor is None or not known else estimate.floor.mean(axis=0)
     return Measurement(
         audit="",
         **estimate.place._asdict(),
         value=float(estimate.theta.mean()) if known else float("nan"),
-        corrected=corrected,
-        low=low,
-        high=high,
         n=estimate.n,
         floor_mean=None if floor is None else float(floor.mean()),
         floor_p95=None if floor is None else float(np.quantile(floor, tail)),
@@ -219,13 +241,13 @@ def _compared(
     return list(dict.fromkeys([*against, *pairs]))
 
 
-def _sides(
-    studies: Sequence[_Study], pair: Sequence[Evidence]
-) -> tuple[dict[Place, Side], dict[Place, Side]]:
-    """Return both sides of a comparison, measured anew if they were not on the same examples."""
+def _compare(
+    studies: Sequence[_Study], pair: Sequence[Evidence], definitions: Mapping[str, Metric]
+) -> dict[Place, PairedDifference]:
+    """Return first − second, measured anew if they were not on the same examples."""
     names = [e.strategy for e in pair]
     study = next((s for s in studies if all(name in s.sides for name in names)), None)
     if study is None:
         study = _Study(_shared(pair), studies[0].sample.settings, studies[0].audits)
     first, second = (study.sides[name] for name in names)
-    return first, second
+    return differences(first, second, definitions, shared=study.shared)

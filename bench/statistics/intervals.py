@@ -9,46 +9,84 @@ import numpy as np
 from scipy.special import stdtrit
 
 from ..schema import Array
-from .estimates import Estimate, bias
-from .spread import MANY, df_examples, examples_variance, spread_of
+from .estimates import Estimate
+from .moderation import Prior
+from .spread import MANY, Spread
+from .summary import Summary, summary
 
 LEVEL = 0.95
 
 
 class Interval(NamedTuple):
-    """A 95 % interval, and the bias-corrected estimate where there is one."""
+    """A 95 % interval, and the corrected estimate where there is one."""
 
     low: float | None
     high: float | None
     corrected: float | None = None
+    """Without the bias that a gap, error, ratio or worst group has."""
+    systematic_low: float | None = None
+    """Of a between-group number with several seeds: of that number of the mean rates."""
+    systematic_high: float | None = None
+
+
+NONE = Interval(None, None)
 
 
 def interval(estimate: Estimate, bounds: tuple[float, float]) -> Interval:
-    """Return the 95 % interval of the seed mean, within the metric's range `bounds`."""
+    """Return the 95 % interval of the seed mean, within the metric's range `bounds`.
+
+    The variance between seeds is that of this estimate's own seeds.
+    """
     if estimate.family == "point" or not np.isfinite(estimate.theta).all():
-        return Interval(None, None)
-    low, high, corrected = _FORMS[estimate.family](estimate)
-    value = float(estimate.theta.mean())
-    if corrected is not None:
-        corrected = float(np.clip(corrected, *bounds))
-    low, high = (float(np.clip(end, *bounds)) for end in (min(low, value), max(high, value)))
-    return Interval(low, high, corrected)
+        return NONE
+    return interval_of(summary(estimate), bounds)
 
 
-def _plain(estimate: Estimate) -> tuple[float, float, None]:
-    deviation = spread_of(estimate)
-    half = deviation.quantile(0.5 + LEVEL / 2) * deviation.total
-    return estimate.theta.mean() - half, estimate.theta.mean() + half, None
+def interval_of(
+    found: Summary, bounds: tuple[float, float], shared: Prior | None = None
+) -> Interval:
+    """Return the interval of a summary, the variance between seeds moderated by `shared`."""
+    if found.inverted is not None:
+        made = Interval(
+            found.inverted.low,
+            found.inverted.high,
+            found.inverted.value,
+            found.inverted.systematic_low,
+            found.inverted.systematic_high,
+        )
+    else:
+        made = _FORMS[found.family](found, found.spread(shared))
+        if found.parts and len(found.theta) > 1:  # meant to cover both
+            made = made._replace(systematic_low=made.low, systematic_high=made.high)
+    return _within(made, found.value, bounds)
 
 
-def _wilson(estimate: Estimate) -> tuple[float, float, None]:
+def _within(made: Interval, value: float, bounds: tuple[float, float]) -> Interval:
+    """Return an interval that holds the published value and stays in the metric's range."""
+    low, high = made.low, made.high
+    if low is not None and high is not None:
+        made = made._replace(low=min(low, value), high=max(high, value))
+    return Interval(*(None if end is None else float(np.clip(end, *bounds)) for end in made))
+
+
+def _half(deviation: Spread) -> float:
+    """Return the half-width of a two-sided interval."""
+    return deviation.quantile(0.5 + LEVEL / 2) * deviation.total
+
+
+def _mean(found: Summary, deviation: Spread) -> Interval:
+    half = _half(deviation)
+    return Interval(found.value - half, found.value + half)
+
+
+def _wilson(found: Summary, deviation: Spread) -> Interval:
     """Wilson (1927) with the effective sample size p(1−p)/total²."""
-    p, deviation = float(np.clip(estimate.theta.mean(), 0, 1)), spread_of(estimate)
+    p = float(np.clip(found.value, 0, 1))
     t = deviation.quantile(0.5 + LEVEL / 2)
-    n = p * (1 - p) / deviation.total**2 if 0 < p < 1 else float(estimate.n)
+    n = p * (1 - p) / deviation.total**2 if 0 < p < 1 else float(found.n)
     centre = (p + t**2 / 2 / n) / (1 + t**2 / n)
     half = t / (1 + t**2 / n) * np.sqrt(p * (1 - p) / n + t**2 / 4 / n**2)
-    return centre - half, centre + half, None
+    return Interval(centre - half, centre + half)
 
 
 class Centre(NamedTuple):
@@ -59,64 +97,63 @@ class Centre(NamedTuple):
     high: float
 
 
-def centre(estimate: Estimate) -> Centre:
-    """Return the estimate without what sampling lifts an error by; others as they are.
+def centre(found: Summary) -> Centre:
+    """Return the estimate without what sampling adds to an error; others as they are.
 
     An error of bins brings its `lift`. Of another error the bootstrap, which adds its noise to
     that of the sample, sees √2 − 1 of the bias where the true deviations are 0: there it is
     1 + √2 times what it sees, elsewhere less.
     """
-    theta = float(estimate.theta.mean())
-    if estimate.family != "error":
-        return Centre(theta, theta, theta)
-    if estimate.lift is None:
-        lifted = max(bias(estimate), 0.0)
-        return Centre(max(theta - (1 + 2**0.5) * lifted, 0.0), theta - lifted, theta)
-    lifted, doubt = estimate.lift.mean(axis=0)
-    without = max(theta - lifted, 0.0)
-    return Centre(max(without - doubt, 0.0), without, min(without + doubt, theta))
+    value = found.value
+    if found.family != "error":
+        return Centre(value, value, value)
+    if found.lift is None:
+        seen = max(found.bias, 0.0)
+        return Centre(max(value - (1 + 2**0.5) * seen, 0.0), value - seen, value)
+    added, doubt = found.lift
+    without = max(value - added, 0.0)
+    return Centre(max(without - doubt, 0.0), without, min(without + doubt, value))
 
 
-def _error(estimate: Estimate) -> tuple[float, float, float]:
+def _error(found: Summary, deviation: Spread) -> Interval:
     """Lower end from the least that the error can be; upper end as it is, or from the most.
 
     An estimate without bias varies up to a third more than the error itself.
     """
-    without, deviation = centre(estimate), spread_of(estimate)
-    half = deviation.quantile(0.5 + LEVEL / 2) * deviation.total
-    high = min(estimate.theta.mean() + half, without.high + 4 / 3 * half)
-    return without.low - half, high, without.value
+    without, half = centre(found), _half(deviation)
+    high = min(found.value + half, without.high + 4 / 3 * half)
+    return Interval(without.low - half, high, without.value)
 
 
-def _gap(estimate: Estimate) -> tuple[float, float, float]:
+def _gap(found: Summary, deviation: Spread) -> Interval:
     """Upper end as it is; lower end simultaneous over all signed contrasts of groups.
 
     A gap of errors is narrowed where the smallest error is lifted most: there the upper end is
     that of the widest gap that the groups' bounds allow.
     """
-    theta, deviation = float(estimate.theta.mean()), spread_of(estimate)
-    half = deviation.quantile(0.5 + LEVEL / 2) * deviation.total
-    contrasts = sum(len(kind) * (len(kind) - 1) for kind in estimate.parts)
-    low = max((_largest_difference(kind, contrasts) for kind in estimate.parts), default=0.0)
-    widest = max((_widest(kind) for kind in estimate.parts), default=0.0)
-    return max(low, 0.0), max(theta, widest, low - half) + half, _corrected_gap(estimate)
+    half = _half(deviation)
+    contrasts = sum(len(kind) * (len(kind) - 1) for kind in found.parts)
+    low = max((_largest_difference(kind, contrasts) for kind in found.parts), default=0.0)
+    widest = max((_widest(kind) for kind in found.parts), default=0.0)
+    high = max(found.value, widest, low - half) + half
+    return Interval(max(low, 0.0), high, _corrected_gap(found))
 
 
-def _widest(kind: tuple[Estimate, ...]) -> float:
+def _widest(kind: tuple[Summary, ...]) -> float:
     """Return the largest difference of groups that the bounds of their bias allow."""
     bounds = [centre(part) for part in kind]
     return max(b.high for b in bounds) - min(b.low for b in bounds)
 
 
-def _corrected_gap(estimate: Estimate) -> float:
+def _corrected_gap(found: Summary) -> float:
     """Return the gap less its bootstrap bias; of errors the gap of the errors without theirs."""
-    if not any(part.lift is not None for kind in estimate.parts for part in kind):
-        return float(estimate.theta.mean()) - bias(estimate)
-    errors = [[centre(part).value for part in kind] for kind in estimate.parts]
+    if not any(part.lift is not None for kind in found.parts for part in kind):
+        return found.value - found.bias
+    errors = [[centre(part).value for part in kind] for kind in found.parts]
     return max(float(np.ptp(kind)) for kind in errors)
 
 
-def _largest_difference(kind: tuple[Estimate, ...], contrasts: int) -> float:
+def _largest_difference(kind: tuple[Summary, ...], contrasts: int) -> float:
     """Return max over pairs of |difference| − t_{1−.05/contrasts}·its standard error."""
     least, _, most = np.array([centre(part) for part in kind]).T
     total, df = _pairwise(kind)
@@ -126,11 +163,10 @@ def _largest_difference(kind: tuple[Estimate, ...], contrasts: int) -> float:
     return float(limit.max(initial=0.0))
 
 
-def _pairwise(kind: tuple[Estimate, ...]) -> tuple[Array, Array]:
+def _pairwise(kind: tuple[Summary, ...]) -> tuple[Array, Array]:
     """Return total standard error and df of the difference of every pair of groups."""
-    variance = np.array([examples_variance(p) for p in kind])
-    df_part = np.array([df_examples(p) for p in kind])
-    theta = np.array([p.theta for p in kind])  # (n_groups, n_seeds)
+    theta = np.array([part.theta for part in kind])  # (n_groups, n_seeds)
+    variance, df_part = np.array([part.examples for part in kind]).T
     first, second = np.triu_indices(len(kind), 1)
     examples = variance[first] + variance[second]
     n_seeds = theta.shape[1]
@@ -143,32 +179,33 @@ def _pairwise(kind: tuple[Estimate, ...]) -> tuple[Array, Array]:
     return np.sqrt(square), np.clip(square**2 / np.maximum(doubt, 1e-300), 1, MANY)
 
 
-def _worst(estimate: Estimate) -> tuple[float, float, float]:
+def _careful(part: Summary) -> Spread:
+    """Return a group's uncertainty as a limit over several groups takes it: nothing comes off."""
+    return part.spread()._replace(counted_twice=0.0)
+
+
+def _worst(found: Summary, deviation: Spread) -> Interval:
     """Lower end as it is; upper end the least of the groups' one-sided upper limits."""
-    low, _, _ = _plain(estimate)
-    groups = [part for kind in estimate.parts for part in kind]
+    groups = [part for kind in found.parts for part in kind]
     tail = 1 - (1 - LEVEL) / max(len(groups), 1)
-    high = min(
-        (p.theta.mean() + spread_of(p).quantile(tail) * spread_of(p).total for p in groups),
-        default=1.0,
-    )
-    return low, high, estimate.theta.mean() - bias(estimate)
+    limits = ((part.value, _careful(part)) for part in groups)
+    high = min((value + s.quantile(tail) * s.total for value, s in limits), default=1.0)
+    return Interval(found.value - _half(deviation), high, found.value - found.bias)
 
 
-def _ratio(estimate: Estimate) -> tuple[float, float, float]:
+def _ratio(found: Summary, deviation: Spread) -> Interval:
     """Lower end as it is; upper end the least simultaneous upper limit of a pair's ratio.
 
     The limit is on the log scale (delta method) with rates (hits + 1/2) / (n + 1).
     """
-    low, _, _ = _plain(estimate)
-    contrasts = sum(len(kind) * (len(kind) - 1) for kind in estimate.parts)
-    high = min((_least_ratio(kind, contrasts) for kind in estimate.parts), default=1.0)
-    return low, high, estimate.theta.mean() - bias(estimate)
+    contrasts = sum(len(kind) * (len(kind) - 1) for kind in found.parts)
+    high = min((_least_ratio(kind, contrasts) for kind in found.parts), default=1.0)
+    return Interval(found.value - _half(deviation), high, found.value - found.bias)
 
 
-def _least_ratio(kind: tuple[Estimate, ...], contrasts: int) -> float:
-    rate = np.array([(p.theta.mean() * p.n + 0.5) / (p.n + 1) for p in kind])
-    square = np.array([spread_of(p).total for p in kind]) ** 2 / rate**2
+def _least_ratio(kind: tuple[Summary, ...], contrasts: int) -> float:
+    rate = np.array([(part.value * part.n + 0.5) / (part.n + 1) for part in kind])
+    square = np.array([_careful(part).total for part in kind]) ** 2 / rate**2
     _, df = _pairwise(kind)
     first, second = np.triu_indices(len(kind), 1)
     distance = np.abs(np.log(rate[first] / rate[second]))
@@ -178,7 +215,7 @@ def _least_ratio(kind: tuple[Estimate, ...], contrasts: int) -> float:
 
 
 _FORMS = {
-    "mean": _plain,
+    "mean": _mean,
     "rate": _wilson,
     "error": _error,
     "gap": _gap,

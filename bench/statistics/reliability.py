@@ -44,7 +44,7 @@ def _point(sums: Array, observed: Array, index: int) -> ReliabilityBin:
     share = Estimate(
         metric="observed", values=happened, n=max(round(count.mean()), 1), family="rate"
     )
-    low, high, _ = interval(share, (0, 1))
+    low, high, *_ = interval(share, (0, 1))
     value = float(share.theta.mean())
     return ReliabilityBin(
         strategy="",
