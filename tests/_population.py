@@ -6,7 +6,7 @@ Training seeds move m1 and m0, of all groups together and of each group.
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from typing import NamedTuple
 
@@ -17,6 +17,9 @@ from scipy.stats import norm
 from tests._stated import SCORES, STEP, Said
 from tunefair.schema import Evidence, Predictions
 from tunefair.statistics.group_areas import bias_score
+
+COLLAPSED = 4.0
+"""How far from the threshold a model is whose training collapsed."""
 
 
 class Models(NamedTuple):
@@ -40,14 +43,31 @@ class Population:
     """Standard deviation over seeds of what moves one group's m1 or m0."""
     agreement: float = 0.6
     """Correlation of two seeds' scores of one text, beyond its label and group."""
+    shared: float = 0.0
+    """Share of a seed's effect (its variance) that all seeds of a strategy have in common."""
+    collapse: float = 0.0
+    """Chance that a seed learns nothing and answers every text with the first class."""
 
     def train(self, n_seeds: int, rng: np.random.Generator, better: float = 0.0) -> Models:
         """Draw trained models; `better` is added to m1 and m0."""
         shape = (n_seeds, len(self.share))
-        move = better + self.seed_all * rng.normal(size=(n_seeds, 1))
-        m1 = norm.ppf(self.tpr) + move + self.seed_group * rng.normal(size=shape)
-        m0 = -norm.ppf(self.fpr) + move + self.seed_group * rng.normal(size=shape)
-        return Models(m1, m0)
+        move = better + self.seed_all * self._effect((n_seeds, 1), rng)
+        m1 = norm.ppf(self.tpr) + move + self.seed_group * self._effect(shape, rng)
+        m0 = -norm.ppf(self.fpr) + move + self.seed_group * self._effect(shape, rng)
+        lost = rng.random((n_seeds, 1)) < self.collapse
+        return Models(np.where(lost, -COLLAPSED, m1), np.where(lost, COLLAPSED, m0))
+
+    def _effect(self, shape: tuple[int, int], rng: np.random.Generator) -> np.ndarray:
+        """Draw what the seeds (rows) do: of unit variance, `shared` of it alike in all rows."""
+        own = rng.normal(size=shape)
+        if not self.shared:
+            return own
+        alike = rng.normal(size=(1, shape[1]))
+        return np.sqrt(1 - self.shared) * own + np.sqrt(self.shared) * alike
+
+    def expected(self, rng: np.random.Generator) -> Models:
+        """Draw 400 models that have nothing in common, whose mean is the truth."""
+        return replace(self, shared=0.0).train(400, rng)
 
     def texts(self, n: int, rng: np.random.Generator) -> tuple[np.ndarray, ...]:
         """Draw (label, group, difficulty) of n texts; group sizes are fixed."""

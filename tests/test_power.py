@@ -17,9 +17,11 @@ from tunefair.gating.outlook import outlook
 from tunefair.gating.power import power
 from tunefair.gating.rules import DEFAULTS
 from tunefair.gating.snapshot import of_evidence
+from tunefair.measuring.contrasts import moderated
 from tunefair.schema import AuditSettings, BadInputError, Metric
 from tunefair.statistics.estimates import Estimate
-from tunefair.statistics.spread import spread
+from tunefair.statistics.spread import Spread
+from tunefair.statistics.summary import shared_variance
 from tunefair.suite import GateRule
 
 NOISE = Noise(2e-5, (Seeds(5e-5, 3, 2, 3e-5), Seeds(5e-5, 3, 2, 3e-5)))
@@ -57,15 +59,14 @@ class TestDetection:
         """Losses drawn from the model: seeds' noise, and examples' noise that all seeds share."""
         rng = np.random.default_rng(seeds)
         of_seed, of_examples, true, tolerance, level = 6e-5, 3e-5, 0.03, 0.015, 0.01
-        side = Seeds(of_seed, seeds, seeds - 1)
+        side = Seeds(of_seed, seeds, 2 * (seeds - 1))  # both sides' variances are moderated
         claimed = float(chance(Noise(of_examples, (side, side)), true, tolerance, level))
         caught = 0
         for _ in range(4000):
             runs = np.sqrt(of_seed) * rng.standard_normal((2, seeds))
             seen = true + runs[0].mean() - runs[1].mean()
             seen += np.sqrt(of_examples) * rng.standard_normal()
-            parts = [(run.var(ddof=1) / seeds, seeds - 1) for run in runs]
-            deviation = spread((of_examples, 1e6), *parts)
+            deviation = Spread(of_examples, *moderated(shared_variance(runs), *runs))
             caught += seen > tolerance and deviation.tail(seen) <= level
         assert caught / 4000 == pytest.approx(claimed, abs=0.05)
 

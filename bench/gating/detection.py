@@ -3,10 +3,9 @@
 from functools import cache
 
 import numpy as np
-from scipy.special import chdtri, ndtr, stdtrit
+from scipy.special import chdtri, ndtr
 
 from ..schema import Array
-from ..statistics.spread import MANY
 from .losses import Noise
 
 WANTED = 0.8
@@ -18,7 +17,7 @@ def chance(noise: Noise, loss: float | Array, tolerance: float, level: float) ->
     """Return the chance that a true loss fails: significant at `level` and beyond `tolerance`.
 
     The estimated loss is normal about the true one; the error and the degrees of freedom that the
-    test estimates vary with the χ² of each side's seeds, over whose quantiles it is averaged.
+    test estimates vary with the χ² of the seeds, over whose quantiles it is averaged.
 
     Parameters
     ----------
@@ -41,19 +40,16 @@ def _beyond(bar: Array, total: float, loss: Array) -> Array:
 
 
 def _bar(noise: Noise, tolerance: float, level: float) -> Array:
-    """Return what an estimated loss must exceed, for quantiles of each side's χ²."""
+    """Return what an estimated loss must exceed, for quantiles of the seeds' χ²."""
     return np.asarray(np.maximum(_critical(noise, level), tolerance))
 
 
 def _critical(noise: Noise, level: float) -> Array:
-    """Return the loss that is significant, for quantiles of each side's χ²."""
-    first, second = (s.variance / s.number * _factors(s.df) for s in noise.sides)
-    seen = np.stack(np.meshgrid(first, second)).reshape(2, -1)
-    df = np.array([s.df for s in noise.sides])[:, None]
-    square = noise.examples + seen.sum(axis=0)
-    doubt = (seen**2 / df).sum(axis=0) + noise.examples**2 / MANY
-    df_total = np.clip(square**2 / np.maximum(doubt, 1e-300), 1, MANY)
-    return np.asarray(np.sqrt(square) * stdtrit(df_total, 1 - level))
+    """Return the loss that is significant, for quantiles of the χ² of the seeds' variance."""
+    spread = noise.spread()
+    if spread.seeds == 0:
+        return np.full(1, spread.quantile(1 - level) * spread.total)
+    return spread.distances(spread.seeds * _factors(spread.seeds_df), level)
 
 
 @cache

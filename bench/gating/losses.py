@@ -9,12 +9,12 @@ from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import numpy as np
-from scipy.special import stdtrit
 
 from ..measuring.contrasts import PairedDifference, Side, difference, side
-from ..schema import Array, Metric
+from ..schema import Metric
 from ..statistics.estimates import CENTRED, Estimate, Family, bias
-from ..statistics.spread import MANY, Spread, spread
+from ..statistics.spread import Spread
+from ..statistics.summary import shared_variance
 
 HIT_OR_MISS: frozenset[Family] = frozenset({"rate", "gap", "ratio", "worst"})
 """Families made of shares: where no example was answered differently, some may yet be."""
@@ -34,6 +34,8 @@ not at all far from 0: between these.
 MOST_SEEDS = 1_000
 MOST_EXAMPLES = 1e6
 """Times the examples there are; beyond, more of them are no answer."""
+_STEP = 1.035
+"""How exactly the number of examples is searched."""
 
 
 class Seeds(NamedTuple):
@@ -56,19 +58,13 @@ class Noise(NamedTuple):
     """Times that taking the bootstrap bias off raises the variance."""
 
     def spread(self, examples: float = 1, seeds: int = 0) -> Spread:
-        """Return total error and df with `examples` times the examples and `seeds` more seeds."""
-        parts = [(self.examples / examples, MANY)]
-        parts += [(s.variance / (s.number + seeds), s.df + seeds) for s in self.sides]
-        return spread(*parts)
+        """Return the uncertainty with `examples` times the examples and `seeds` more seeds a side.
 
-    def half_widths(self, examples: Array, probability: float) -> Array:
-        """Return t·total for many times the examples: `spread` in one go, for speed."""
-        trained = np.array([(s.variance / s.number, s.df) for s in self.sides])
-        sampled = self.examples / examples
-        square = sampled + trained[:, 0].sum()
-        doubt = sampled**2 / MANY + (trained[:, 0] ** 2 / trained[:, 1]).sum()
-        df = np.clip(square**2 / np.maximum(doubt, 1e-300), 1, MANY)
-        return np.asarray(np.sqrt(square) * stdtrit(df, probability))
+        The sides' variances are moderated together, so the degrees of freedom are those of both.
+        """
+        trained = sum(s.variance / (s.number + seeds) for s in self.sides)
+        df = min(s.df for s in self.sides) + 2 * seeds
+        return Spread(self.examples / examples, trained, df)
 
     @property
     def true_total(self) -> float:
@@ -173,8 +169,17 @@ def least_variance(estimate: Estimate) -> float:
 
 
 def _seeds(run: Estimate, baseline: Estimate) -> tuple[Seeds, Seeds]:
-    """Return each side's seed variance; a side with one seed is taken to vary as the other."""
+    """Return each side's seed variance, moderated by the other's.
+
+    A side with one seed is taken to vary as the other.
+    """
     first, second = trained(run), trained(baseline)
+    if shared := shared_variance([run.theta, baseline.theta]):
+        first, second = (
+            side._replace(variance=variance, df=df)
+            for side in (first, second)
+            for variance, df in [shared.moderated(side.variance, side.df)]
+        )
     if first.number == 1:
         first = second._replace(number=1)
     elif second.number == 1:
@@ -198,9 +203,19 @@ def more_examples(found: Loss, target: float, probability: float) -> int | None:
 
     The t quantile is that of `probability`; the loss is taken to stay as it is.
     """
-    times = np.geomspace(1, MOST_EXAMPLES, 400)
-    enough = times[found.noise.half_widths(times, probability) <= target]
-    return int(np.ceil((enough[0] - 1) * found.difference.n)) if len(enough) else None
+    fewest, enough = 1.0, MOST_EXAMPLES
+    if _reach(found, enough, probability) > target:
+        return None
+    while enough > _STEP * fewest:
+        middle = float(np.sqrt(fewest * enough))
+        near = _reach(found, middle, probability) > target
+        fewest, enough = (middle, enough) if near else (fewest, middle)
+    return int(np.ceil((enough - 1) * found.difference.n))
+
+
+def _reach(found: Loss, examples: float, probability: float) -> float:
+    deviation = found.noise.spread(examples=examples)
+    return deviation.quantile(probability) * deviation.total
 
 
 def more_seeds(found: Loss, target: float, probability: float) -> int | None:

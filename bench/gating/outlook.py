@@ -90,7 +90,9 @@ class Outlook(NamedTuple):
     def _noise(self, examples: float, run: Seeds, baseline: Seeds) -> Noise:
         estimate = self.whole.estimate
         least = least_variance(estimate)
-        return Noise(max(examples, least), (run, baseline), centring(estimate))
+        df = run.df + baseline.df  # a test moderates both sides together
+        sides = (run._replace(df=df), baseline._replace(df=df))
+        return Noise(max(examples, least), sides, centring(estimate))
 
 
 def outlook(estimate: Estimate, metric: Metric, alike: Sequence[Estimate]) -> Outlook:

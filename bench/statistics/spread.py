@@ -23,8 +23,8 @@ Part = tuple[float, float]
 """A variance and its degrees of freedom."""
 _NODES = 128
 """Points at which the integral over the seeds' variance is evaluated."""
-_PRECISE = 1e-7
-"""Relative error at which the search for a quantile ends."""
+_PRECISE, _MOST_STEPS = 1e-5, 50
+"""Relative step at which the search for a quantile ends, and after how many at the latest."""
 
 
 class Spread(NamedTuple):
@@ -57,12 +57,7 @@ class Spread(NamedTuple):
             if self.examples == 0:
                 return 0.5 if distance == 0 else float(distance < 0)
             return float(stdtr(self.examples_df, -distance / self.examples**0.5))
-        share, weight = _shares(self.seeds_df)
-        variance = self.examples + np.maximum(self.seeds / share - self.counted_twice, 0)
-        deviate = distance / np.sqrt(np.maximum(variance, 1e-300))
-        if self.examples > 0 and self.examples_df < MANY:
-            deviate = _as_normal(deviate, self.examples_df * (variance / self.examples) ** 2)
-        return float(weight @ ndtr(-deviate))
+        return float(_tails(self, np.array([distance]), np.array([self.seeds]))[0])
 
     def quantile(self, probability: float) -> float:
         """Return how many standard errors from 0 the probability below is this (0 to 1)."""
@@ -70,26 +65,44 @@ class Spread(NamedTuple):
             return float(stdtrit(self.examples_df, probability))
         if probability <= 0.5:  # noqa: PLR2004
             return -self.quantile(1 - probability) if probability < 0.5 else 0.0  # noqa: PLR2004
-        return self._distance(1 - probability) / self.total
+        return float(self.distances(np.array([self.seeds]), 1 - probability)[0]) / self.total
 
-    def _distance(self, tail: float) -> float:
-        """Return the distance beyond which lies `tail`: by secants of logarithms."""
-        near = float(stdtrit(self.df, 1 - tail)) * self.total
+    def distances(self, seeds: Array, tail: float) -> Array:
+        """Return the distances beyond which lies `tail` (below .5), one for each seeds' variance.
+
+        By secants of the logarithms.
+        """
+        near = float(stdtrit(self.df, 1 - tail)) * np.sqrt(self.examples + seeds)
         far = 1.2 * near
-        log_near, log_far = (np.log(max(self.tail(x), 1e-300) / tail) for x in (near, far))
-        for _ in range(50):
-            if log_far == log_near or abs(far - near) <= _PRECISE * far:
+        log_near, log_far = (_log_ratio(_tails(self, x, seeds), tail) for x in (near, far))
+        for _ in range(_MOST_STEPS):
+            slope = log_far - log_near
+            step = np.divide(log_far, slope, out=np.zeros_like(slope), where=slope != 0)
+            near, log_near, ratio = far, log_far, far / near
+            far = far * ratio ** -np.clip(step, -20, 20)
+            if np.abs(far / near - 1).max() <= _PRECISE:
                 break
-            step = np.log(far / near) * log_far / (log_far - log_near)
-            near, log_near = far, log_far
-            far *= float(np.exp(np.clip(-step, -3, 3)))
-            log_far = np.log(max(self.tail(far), 1e-300) / tail)
-        return far
+            log_far = _log_ratio(_tails(self, far, seeds), tail)
+        return np.asarray(far)
 
     def at_most(self, sure: float) -> float:
         """Return the upper confidence limit of the total: only the seeds' variance is in doubt."""
         factor = self.seeds_df / chdtri(self.seeds_df, sure) if self.seeds_df < MANY else 1.0
         return float(np.sqrt(self.examples + max(self.seeds * factor - self.counted_twice, 0.0)))
+
+
+def _tails(known: Spread, distance: Array, seeds: Array) -> Array:
+    """Return the tail beyond each distance for each of the seeds' variances (m,)."""
+    share, weight = _shares(known.seeds_df)
+    variance = known.examples + np.maximum(seeds[:, None] / share - known.counted_twice, 0)
+    deviate = distance[:, None] / np.sqrt(np.maximum(variance, 1e-300))
+    if known.examples > 0 and known.examples_df < MANY:
+        deviate = _as_normal(deviate, known.examples_df * (variance / known.examples) ** 2)
+    return np.asarray(ndtr(-deviate) @ weight)
+
+
+def _log_ratio(tails: Array, wanted: float) -> Array:
+    return np.asarray(np.log(np.maximum(tails, 1e-300) / wanted))
 
 
 @lru_cache(maxsize=8192)

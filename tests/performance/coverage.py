@@ -9,22 +9,36 @@ import json
 import time
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 from scipy.optimize import brentq
 
 from tests._population import Population
+from tests.performance.coverage_settings import (
+    Setting,
+    broken,
+    larger,
+    settings,
+    trained_again,
+)
 from tunefair import audit
-from tunefair.measuring.contrasts import contrasts, differences, side
+from tunefair.measuring.contrasts import (
+    HEADLINE,
+    contrasts,
+    differences,
+    shared_variances,
+    side,
+)
 from tunefair.schema import AuditSettings, Contrast, Evidence, Place
 from tunefair.statistics.estimates import Estimate
 from tunefair.statistics.gaps import between_groups
 from tunefair.statistics.group_rates import calibration_errors
 from tunefair.statistics.grouping import Grouping
-from tunefair.statistics.intervals import interval
+from tunefair.statistics.intervals import Interval, interval_of
 from tunefair.statistics.sample import Sample, Statistic, Table
+from tunefair.statistics.summary import shared_variance, summary
 
 SHIPPED = audit.shipped()
 ACCURACY, CALIBRATED, FAIRNESS, TRADE_OFF = (
@@ -32,10 +46,6 @@ ACCURACY, CALIBRATED, FAIRNESS, TRADE_OFF = (
 )
 DECLARED = {name: metric for name, (_, metric) in audit.declared().items()}
 BOUNDS = {name: (metric.low, metric.high) for name, metric in DECLARED.items()}
-FIVE = np.array([0.30, 0.25, 0.20, 0.15, 0.10])
-EIGHT = np.array([0.20, 0.18, 0.15, 0.13, 0.11, 0.09, 0.08, 0.06])
-REDDITBIAS = np.array([0.45, 0.68, 0.51, 0.56, 0.64])
-"""Base rates of the five groups of RedditBias, smallest group last."""
 TESTED = (
     "accuracy",
     "log_loss",
@@ -89,52 +99,7 @@ FURTHER = (
 )
 METRICS = (*COUNTED, *CALIBRATION, *FURTHER)
 COVERAGE = {"intervals": COUNTED, "calibration": CALIBRATION, "further": FURTHER}
-PARTS = (*COVERAGE, "floors", "errors", "power")
-
-
-@dataclass(frozen=True)
-class Setting:
-    """One population and design."""
-
-    name: str
-    n: int
-    seeds: int
-    population: Population
-
-
-def population(gap: float = 0.0, share: np.ndarray = FIVE, **choices: object) -> Population:
-    """Return groups whose TPRs (and FPRs, by half) spread evenly over `gap`."""
-    lean = np.linspace(-0.5, 0.5, len(share))
-    base = choices.pop("base", np.full(len(share), 0.5))
-    return Population(
-        share=share, base=base, tpr=0.80 + gap * lean, fpr=0.26 + gap / 2 * lean, **choices
-    )
-
-
-def settings() -> list[Setting]:
-    """Return the settings of docs/uncertainty.md."""
-    made = [
-        Setting(f"n={n} K={k} gap={gap:.2f}", n, k, population(gap))
-        for n in (500, 2000)
-        for k in (3, 5)
-        for gap in (0.0, 0.05, 0.10, 0.24)
-    ]
-    for n in (500, 2000):
-        made += [
-            Setting(
-                f"n={n} K=3 base rates of RedditBias, gap=0.10",
-                n,
-                3,
-                population(0.10, base=REDDITBIAS),
-            ),
-            Setting(f"n={n} K=3 eight groups, gap=0.10", n, 3, population(0.10, EIGHT)),
-            Setting(f"n={n} K=3 overconfident, gap=0.05", n, 3, population(0.05, sharpness=2.9)),
-            Setting(
-                f"n={n} K=3 seeds disagree more, gap=0.05", n, 3, population(0.05, agreement=0.2)
-            ),
-            Setting(f"n={n} K=1 gap=0.10", n, 1, population(0.10)),
-        ]
-    return made
+PARTS = (*COVERAGE, "floors", "errors", "power", "claims")
 
 
 class Unfloored(Sample):
@@ -162,31 +127,44 @@ def estimated(evidence: Evidence, sample: Sample) -> dict[Place, Estimate]:
 def intervals(
     setting: Setting, studies: int, replicates: int, metrics: Sequence[str]
 ) -> dict[str, list[float]]:
-    """Return metric -> [coverage of estimand A, of B or NaN, mean width]."""
+    """Return metric -> [coverage of A, of B or NaN, mean width].
+
+    Of every strategy of a run: their seed variances are moderated together.
+    """
     rng = np.random.default_rng(7)
     chosen = AuditSettings(replicates=replicates, only=tuple(metrics), min_group_size=20)
     population, smallest = setting.population, f"g{len(setting.population.share) - 1}"
-    truth = population.truth(population.train(400, rng))
+    truth = population.truth(population.expected(rng))
     expected, systematic = _means(truth), population.of_mean_rates(truth)
     hits = defaultdict(list)
     for _ in range(studies):
-        models = population.train(setting.seeds, rng)
-        if setting.seeds == 1:  # the interval is about this model
-            expected, systematic = _means(population.truth(models)), {}
-        evidence = population.evidence(population.texts(setting.n, rng), models, rng)
-        for key, estimate in estimated(evidence, Unfloored([evidence], chosen)).items():
-            metric, _, group, *_ = key
-            if (
-                metric in metrics
-                and (metric, group) in expected
-                and group in ("", "gap", smallest)
-            ):
-                low, high, _ = interval(estimate, BOUNDS[metric])
-                part = systematic.get((metric, group), np.nan)
-                covered = low <= expected[metric, group] <= high
-                also = np.nan if np.isnan(part) else low <= part <= high
-                hits[_name(metric, group)].append((covered, also, high - low))
+        texts = population.texts(setting.n, rng)
+        models = [population.train(setting.seeds, rng) for _ in range(setting.strategies)]
+        run = [population.evidence(texts, m, rng, f"s{i}") for i, m in enumerate(models)]
+        sample = Unfloored(run, chosen)
+        made = [estimated(e, sample) for e in run]
+        for of_strategy, own in zip(made, models, strict=True):
+            if setting.seeds == 1:  # the interval is about this model
+                expected, systematic = _means(population.truth(own)), {}
+            for place, estimate in of_strategy.items():
+                at = place.metric, place.group
+                if place.metric not in metrics or at not in expected:
+                    continue
+                if place.group in ("", "gap", smallest):
+                    shared = shared_variance(other[place].theta for other in made)
+                    found = interval_of(summary(estimate), BOUNDS[place.metric], shared)
+                    row = _covered(found, expected[at], systematic.get(at, np.nan))
+                    hits[_name(*at)].append(row)
     return {name: np.mean(h, axis=0).tolist() for name, h in hits.items()}
+
+
+def _covered(found: Interval, expected: float, systematic: float) -> tuple[float, float, float]:
+    """Return whether A and B are covered (B: NaN where there is none), and A's width."""
+    also = np.nan
+    if not np.isnan(systematic):
+        low, high = found.systematic_low, found.systematic_high
+        also = found.low <= systematic <= found.high if low is None else low <= systematic <= high
+    return found.low <= expected <= found.high, also, found.high - found.low
 
 
 def _means(truth: dict[tuple[str, str], np.ndarray]) -> dict[tuple[str, str], float]:
@@ -214,15 +192,18 @@ def floors(setting: Setting, studies: int, replicates: int) -> dict[str, list[fl
     return {metric: [float(np.mean(past))] for metric, past in beyond.items()}
 
 
-def errors(setting: Setting, studies: int, replicates: int) -> dict[str, list[float]]:
+def errors(
+    setting: Setting, studies: int, replicates: int, metrics: Sequence[str] = TESTED
+) -> dict[str, list[float]]:
     """Return metric -> [share of p < .05, median MDE] of A/A pairs, and of any Holm claim.
 
-    Two strategies are compared with a reference: a family of ten.
+    All other strategies are compared with the first: two others are a family of ten.
     """
     rng = np.random.default_rng(9)
     wrong, detectable, claims = defaultdict(list), defaultdict(list), []
     for _ in range(studies):
-        found = _compared(setting, rng, TESTED, replicates, (0.0, 0.0))
+        same = (0.0,) * (setting.strategies - 1)
+        found = _compared(setting, rng, metrics, replicates, same)
         claims.append(any(c.p_adjusted is not None and c.p_adjusted < 0.05 for c in found))
         for c in found:
             name = _name(c.metric, c.group)
@@ -260,25 +241,49 @@ def _compared(
     better: Sequence[float],
 ) -> list[Contrast]:
     """Return the contrasts of strategies, each better by so much, with a reference."""
-    population = setting.population
-    smallest = f"g{len(population.share) - 1}"
-    texts = population.texts(setting.n, rng)
-    evidence = [
-        population.evidence(texts, population.train(setting.seeds, rng, b), rng, f"s{i}")
-        for i, b in enumerate((0.0, *better))
-    ]
+    texts = setting.population.texts(setting.n, rng)
+    run = []
+    for i, b in enumerate((0.0, *better)):
+        population = setting.population_of(i)
+        models = population.train(setting.seeds, rng, b)
+        run.append(population.evidence(texts, models, rng, f"s{i}"))
     chosen = AuditSettings(replicates=replicates, only=tuple(metrics), min_group_size=20)
-    sample = Unfloored(evidence, chosen)
+    sample = Unfloored(run, chosen)
+    read = headline if tuple(metrics) == HEADLINE else estimated
+    smallest = f"g{len(setting.population.share) - 1}"
     sides = [
         {
-            key: side(estimate, e.seeds)
-            for key, estimate in estimated(e, sample).items()
-            if key[0] in metrics and key[2] in ("", "gap", smallest)
+            place: side(estimate, e.seeds)
+            for place, estimate in read(e, sample).items()
+            if place.metric in metrics and place.group in ("", "gap", smallest)
         }
-        for e in evidence
+        for e in run
     ]
-    pairs = [(f"s{i}", "s0", differences(s, sides[0], DECLARED)) for i, s in enumerate(sides)]
-    return list(contrasts(pairs[1:]))
+    shared = shared_variances(sides)
+    paired = [differences(s, sides[0], DECLARED, shared=shared) for s in sides[1:]]
+    return list(contrasts([(f"s{i}", "s0", p) for i, p in enumerate(paired, start=1)]))
+
+
+def headline(evidence: Evidence, sample: Sample) -> dict[Place, Estimate]:
+    """Return the headline numbers alone: audits are left where they have yielded them."""
+    found: dict[Place, Estimate] = {}
+    for chosen in (ACCURACY, FAIRNESS, CALIBRATED):
+        open_ = (set(HEADLINE) & set(chosen.metrics)) - {p.metric for p in found}
+        for estimate in chosen.estimates(evidence, sample):
+            if estimate.metric in open_ and estimate.group in ("", "gap"):
+                found[estimate.place] = estimate
+                open_.discard(estimate.metric)
+            if not open_:
+                break
+    return found
+
+
+def claims(setting: Setting, studies: int, replicates: int) -> dict[str, list[float]]:
+    """Return metric -> [share of p < .05, median MDE] of strategies that do not differ.
+
+    Of the headline metrics alone, and of any Holm claim among them.
+    """
+    return errors(setting, studies, replicates, HEADLINE)
 
 
 def _shift(population: Population, key: tuple[str, str], effect: float) -> float:
@@ -300,7 +305,8 @@ def simulate(part: str, setting: Setting, out: Path, design: tuple[int, int]) ->
     more = [COVERAGE[part]] if part in COVERAGE else []
     if part == "power":
         more = [json.loads((out / f"errors {setting.name}.json").read_text())["found"]]
-    simulated = {"floors": floors, "errors": errors, "power": power}.get(part, intervals)
+    known = {"floors": floors, "errors": errors, "power": power, "claims": claims}
+    simulated = known.get(part, intervals)
     found = simulated(setting, *design, *more)
     record = {"studies": design[0], "replicates": design[1], "found": found}
     file.write_text(json.dumps(record, indent=1))
@@ -316,8 +322,10 @@ if __name__ == "__main__":
     parser.add_argument("--out", type=Path, required=True)
     chosen = parser.parse_args()
     chosen.out.mkdir(parents=True, exist_ok=True)
-    every = [setting for setting in settings() if chosen.only in setting.name]
-    plain = [s for s in every if "K=3 gap=0.00" in s.name or "RedditBias" in s.name]
+    plain = [s for s in settings() if "K=3 gap=0.00" in s.name or "RedditBias" in s.name]
+    every = [*settings(), *larger(), *broken()]
+    simulated = {"intervals": every, "calibration": settings(), "claims": trained_again()}
     for part in chosen.parts:
-        for setting in every if part in ("intervals", "calibration") else plain:
-            simulate(part, setting, chosen.out, (chosen.studies, chosen.replicates))
+        for setting in simulated.get(part, plain):
+            if chosen.only in setting.name:
+                simulate(part, setting, chosen.out, (chosen.studies, chosen.replicates))

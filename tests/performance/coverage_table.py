@@ -11,7 +11,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from tests.performance.coverage import COVERAGE, METRICS, settings
+from tests.performance.coverage import COVERAGE, METRICS
+from tests.performance.coverage_settings import settings
 
 ANY = "any Holm-adjusted claim"
 Numbers = Sequence[float]
