@@ -180,7 +180,7 @@ class TestVerdicts:
         assert more_examples(found, 1e-9, 0.95) is None
 
     def test_a_want_of_seeds_is_said(self):
-        said = [n for n in gate(*sides()).notes if "want seeds" in n]
+        said = [n for n in gate(*sides(seeds=2)).notes if "want seeds" in n]
         assert len(said) == 1
         assert "more a side would decide half of them" in said[0]
         assert not any("want seeds" in n for n in gate(*sides(n=1500, seeds=6)).notes)

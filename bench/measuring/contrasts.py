@@ -20,7 +20,7 @@ from ..schema import Array, Contrast, Metric, Place
 from ..statistics.estimates import CENTRED, Estimate, Family
 from ..statistics.intervals import LEVEL
 from ..statistics.moderation import Prior
-from ..statistics.spread import MANY, Part, Spread, seeds_part, spread
+from ..statistics.spread import MANY, Part, Spread, examples_in_seeds, seeds_part, spread
 from ..statistics.summary import shared_variance
 
 HEADLINE = (
@@ -53,6 +53,8 @@ class Side(NamedTuple):
     undefined: str
     trained_once: bool = False
     """A trained strategy with one seed."""
+    counted_twice: float = 0.0
+    """Part of the seeds' variance of the mean that the examples explain, and count again."""
 
 
 def side(estimate: Estimate, seeds: tuple[int, ...], *, trained_once: bool = False) -> Side:
@@ -60,7 +62,16 @@ def side(estimate: Estimate, seeds: tuple[int, ...], *, trained_once: bool = Fal
     known = bool(np.isfinite(estimate.theta).all())
     reason = "" if known else estimate.undefined
     draws = estimate.values[:, 1:].mean(axis=0)
-    return Side(estimate.theta, draws, seeds, estimate.family, estimate.n, reason, trained_once)
+    return Side(
+        theta=estimate.theta,
+        draws=draws,
+        seeds=seeds,
+        family=estimate.family,
+        n=estimate.n,
+        undefined=reason,
+        trained_once=trained_once,
+        counted_twice=examples_in_seeds(estimate.values) / len(estimate.values),
+    )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -161,7 +172,8 @@ def _spread(
     examples: float, first: Side, second: Side, shared: Prior | None, *, matched: bool
 ) -> Spread:
     if shared is not None:
-        return Spread(examples, *moderated(shared, first.theta, second.theta))
+        twice = first.counted_twice + second.counted_twice
+        return Spread(examples, *moderated(shared, first.theta, second.theta), counted_twice=twice)
     if matched and len(first.theta) == len(second.theta):
         return spread((examples, MANY), seeds_part(first.theta - second.theta))
     return spread((examples, MANY), seeds_part(first.theta), seeds_part(second.theta))

@@ -3,7 +3,7 @@
     git worktree add FOLDER ba3146e
     python -m tests.performance.coverage_before FOLDER --studies 40
 
-The older version's package is `bench`, ours is `tunefair`: both judge the same simulated estimates.
+The older package is `bench`, ours is `tunefair`: both judge the same simulated estimates.
 """
 
 import argparse

@@ -103,7 +103,7 @@ def trained_again() -> list[Setting]:
         for name, effect in EFFECTS.items()
     ]
     made += [replace(s, name=f"{s.name}, six strategies", strategies=6) for s in made[6:12]]
-    return made + [*_not_alike()]
+    return [*made, *_not_alike()]
 
 
 def _not_alike() -> list[Setting]:
