@@ -12,7 +12,7 @@ import numpy as np
 
 from ..measuring.contrasts import PairedDifference, Side, difference, side
 from ..schema import Metric
-from ..statistics.estimates import CENTRED, Estimate, Family, bias
+from ..statistics.estimates import CENTRED, CENTRING, Estimate, Family, bias
 from ..statistics.spread import Spread
 from ..statistics.summary import shared_variance
 
@@ -24,12 +24,6 @@ HIDDEN = 0.6
 A bootstrap of |x| sees √2 − 1 of its bias where the mean of x is 0, so √2 times what it sees is
 hidden, and nothing far from 0. What part of a gap or error is of which kind cannot be seen; 0.6 is
 from simulations (docs/gate.md).
-"""
-CENTRING = 1.42
-"""Times that centring raises the variance of a gap, error, ratio or worst group on average.
-
-They are made of |x| or the like, whose variance it raises 1.85 times where the mean of x is 0, and
-not at all far from 0: between these.
 """
 MOST_SEEDS = 1_000
 MOST_EXAMPLES = 1e6

@@ -17,7 +17,7 @@ from typing import Literal, NamedTuple
 import numpy as np
 
 from ..schema import Array, Contrast, Metric, Place
-from ..statistics.estimates import CENTRED, Estimate, Family
+from ..statistics.estimates import CENTRED, CENTRING, Estimate, Family
 from ..statistics.intervals import LEVEL
 from ..statistics.moderation import Prior
 from ..statistics.spread import MANY, Part, Spread, examples_in_seeds, seeds_part, spread
