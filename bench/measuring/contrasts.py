@@ -173,6 +173,7 @@ def _spread(
 ) -> Spread:
     if shared is not None:
         twice = first.counted_twice + second.counted_twice
+        examples *= CENTRING if first.family in CENTRED else 1
         return Spread(examples, *moderated(shared, first.theta, second.theta), counted_twice=twice)
     if matched and len(first.theta) == len(second.theta):
         return spread((examples, MANY), seeds_part(first.theta - second.theta))
