@@ -125,7 +125,12 @@ def _no_winner(sheet: Sheet, rivals: Sequence[Standing]) -> str:
     reference = quoted(sheet.reference)
     if not rivals:
         return f"Keep {reference}: no other strategy is fit to ship."
-    tested = [a for a in axes(sheet) if any(a not in s.untested for s in rivals)]
+    tested = [a for a in axes(sheet) if any(a not in (*s.untested, *s.not_judged) for s in rivals)]
+    if not tested and any(s.not_judged for s in rivals):
+        return (
+            f"Nothing is decided: a strategy with one seed is not judged against {reference}, "
+            "for training it again may change it. Train three seeds or more."
+        )
     if not tested:
         return f"Nothing is decided: no comparison with {reference} was made."
     return f"Keep {reference}: no strategy is shown better on {all_axes(tested, 'or')}."

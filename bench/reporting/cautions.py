@@ -101,7 +101,7 @@ def one_seed(sheet: Sheet) -> Iterator[Sentence]:
         yield Sentence(
             "sure",
             f"With one seed{who}, the uncertainty is of the test examples only: another training "
-            "run may give other numbers.",
+            "run may give other numbers, so no verdict is given.",
         )
 
 

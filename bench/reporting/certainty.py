@@ -106,7 +106,7 @@ def unknown(sheet: Sheet, field: Standings) -> Iterator[Sentence]:
     yield from _open(sheet, [s for s in field.every if s not in told])
     yield from _untested(sheet, field.every)
     yield from cautions.yardstick_level(sheet)
-    if field.every and not any(s.open or s.untested for s in field.every):
+    if field.every and not any(s.open or s.untested or s.not_judged for s in field.every):
         yield Sentence("unknown", f"No comparison on {all_axes(axes(sheet), 'or')} is undecided.")
 
 

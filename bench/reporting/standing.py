@@ -47,6 +47,8 @@ class Standing(NamedTuple):
     open: tuple[Axis, ...]
     """Tested, and no difference was shown."""
     untested: tuple[Axis, ...]
+    not_judged: tuple[Axis, ...] = ()
+    """Numbers without a verdict, because a strategy was trained with one seed."""
 
 
 def more_examples(contrast: Contrast) -> int | None:
@@ -151,4 +153,5 @@ def standing(sheet: Sheet, label: str) -> Standing:
         worse=tuple(by_verdict.get("worse", ())),
         open=tuple(by_verdict.get("no evidence of a difference", ())),
         untested=tuple(by_verdict.get("undefined", ())),
+        not_judged=tuple(by_verdict.get("not judged", ())),
     )

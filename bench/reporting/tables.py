@@ -39,7 +39,9 @@ def contrasts(sheet: Sheet, *, family: bool) -> Grid:
         "detectable",
         "verdict",
     )
-    return Grid(columns, rows, tuple(f"Undefined: {reason}." for reason in reasons))
+    notes = [f"Undefined: {reason}." for reason in reasons]
+    notes += dict.fromkeys(f"Not judged: {c.not_judged}." for c in chosen if c.not_judged)
+    return Grid(columns, rows, tuple(notes))
 
 
 def _contrast_row(sheet: Sheet, c: Contrast) -> tuple[Text, ...]:
