@@ -152,10 +152,10 @@ def examples_in_seeds(values: Array) -> float:
     Parameters
     ----------
     values
-        (n_seeds, 1 + replicates), as `Estimate.values`.
+        (n_seeds, 1 + replicates), as `Estimate.values`; without draws nothing is explained.
     """
-    number = len(values)
-    if number == 1:
+    number, columns = values.shape
+    if number == 1 or columns <= 2:  # noqa: PLR2004
         return 0.0
     each = values[:, 1:].var(axis=1, ddof=1).mean()
     joint = values[:, 1:].mean(axis=0).var(ddof=1)
