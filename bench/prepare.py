@@ -12,6 +12,7 @@ from . import plugins
 from . import task as tasks
 from .facts import CutTexts, FactTable
 from .planning import compose, model_folder, plan
+from .planning.identity import TaskContent, content_of
 from .schema import Array, BadInputError, Task
 from .storage import files, records
 from .suite import Suite, TaskChoice, Training
@@ -29,6 +30,8 @@ class Prepared:
     task_file: Path
     tokens_folder: Path
     cells: tuple[plan.Cell, ...]
+    content: TaskContent
+    """Hashes of what the task holds."""
 
     @property
     def data_audit(self) -> tuple[FactTable, ...]:
@@ -74,7 +77,7 @@ def prepare(suite: Suite, *, folder: Path, cache: Path) -> Prepared:
 
 def _prepare(suite: Suite, folder: Path, cache: Path) -> Prepared:
     source = source_of(suite, folder)
-    task_id = source.fingerprint()
+    task_id = tasks.identity(source)
     model_id = model_folder.fingerprint(suite.model)
     task_folder = cache / f"task-{task_id[:16]}"
     if not files.is_sealed(task_folder):
@@ -84,10 +87,11 @@ def _prepare(suite: Suite, folder: Path, cache: Path) -> Prepared:
     task = records.read_task(task_folder / "task.parquet")
     attribute = mitigated_attribute(suite, task)
     check_selection(suite.training, task, attribute)
-    cells = plan.cells(suite, folder=folder, task=task_id, model=model_id, attribute=attribute)
+    content = content_of(task, compose.trainable_views(task))
+    cells = plan.cells(suite, folder=folder, task=content, model=model_id, attribute=attribute)
     for cell in {cell.label: cell for cell in cells}.values():
         compose.check(cell.strategy(), task, attribute, where=f"strategies.{cell.label}")
-    tokens_folder = cache / f"tokens-{task_id[:16]}-{model_id[:16]}-{suite.model.max_tokens}"
+    tokens_folder = cache / f"tokens-{content.texts[:16]}-{model_id[:16]}-{suite.model.max_tokens}"
     if not files.is_sealed(tokens_folder):
         files.write_sealed(tokens_folder, partial(_encode, task, suite))
     return Prepared(
@@ -96,6 +100,7 @@ def _prepare(suite: Suite, folder: Path, cache: Path) -> Prepared:
         task_file=task_folder / "task.parquet",
         tokens_folder=tokens_folder,
         cells=tuple(cells),
+        content=content,
     )
 
 

@@ -1,7 +1,7 @@
 """Run a suite: train what is missing, predict the yardsticks, measure, compare."""
 
 import shutil
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -18,10 +18,10 @@ from .launch import ray as remote
 from .launch.progress import Watch
 from .launch.slots import Slots
 from .launch.worker import Job
-from .planning import compose, plan
+from .planning import compose, missing, plan
 from .planning.plan import Cell
 from .schema import BadInputError, Predictions, Task
-from .storage import files, records, run_folder
+from .storage import examples, files, records, run_folder
 from .suite import Suite, Training
 
 
@@ -52,6 +52,8 @@ def run(suite: Suite, wishes: Wishes) -> int:
             )
         jobs = jobs_of(prepared, folder, only=wishes.only, device=wishes.device)
         jobs = [replace(j, processes=wishes.processes if j.cell.trains else 1) for j in jobs]
+        announce(jobs, folder, wishes.console)
+        examples.write(folder, prepared.task)
         command = f"tunefair run {wishes.file.stem} --seeds {len(suite.seeds)}"
         run_folder.write_facts(folder, facts_of(prepared, wishes.file.read_text(), command))
         failed = train_missing(jobs, folder, wishes)
@@ -92,7 +94,7 @@ def facts_of(prepared: prepare.Prepared, text: str, command: str) -> RunFacts:
     return RunFacts(
         suite=suite.name,
         date=provenance.today(),
-        task=prepared.cells[0].task,
+        task=prepared.content.whole,
         audits=suite.audit.audits or audit.by_default(),
         pairs=suite.audit.pairs,
         training_counts=run_folder.training_counts(prepared.task),
@@ -156,8 +158,11 @@ def train_missing(jobs: Sequence[Job], run: Path, wishes: Wishes) -> int:
     slots = Slots.initial(wishes.device, wishes.jobs, wishes.processes)
     for folder in (run / "cells", run / "yardsticks"):
         files.remove_drafts(folder)
-    _remove_spent_checkpoints(run / "cells")
-    waiting = [job for job in jobs if not _is_finished(job, console)]
+        files.put_back(folder)
+    for job in jobs:
+        _set_aside_damaged(job.destination, console)
+    waiting = to_be_done(jobs, run)
+    _remove_spent_checkpoints(run / "cells", but={job.checkpoints for job in waiting})
     if not waiting:
         console.print(f"all {len(jobs)} cells are finished already", highlight=False)
         return 0
@@ -178,9 +183,9 @@ def train_missing(jobs: Sequence[Job], run: Path, wishes: Wishes) -> int:
     return len(reasons)
 
 
-def _remove_spent_checkpoints(cells: Path) -> None:
+def _remove_spent_checkpoints(cells: Path, but: Collection[Path]) -> None:
     """Remove those of finished cells, still planned or not: workers died before they could."""
-    for folder in cells.glob(".*.checkpoints"):
+    for folder in set(cells.glob(".*.checkpoints")).difference(but):
         if files.is_sealed(folder.with_name(folder.name[1:].removesuffix(".checkpoints"))):
             shutil.rmtree(folder, ignore_errors=True)
 
@@ -198,19 +203,33 @@ def _launcher(
     return remote.Launcher(wishes.address, most, seconds, watch.update, finished)
 
 
-def _is_finished(job: Job, console: Console) -> bool:
-    if files.is_sealed(job.destination):
-        return True
-    if files.stands(job.destination):
-        shelf = files.set_aside(job.destination)
-        console.print(f"[yellow]damaged[/]: {job.destination.name} was set aside as {shelf}")
-    return False
+def _set_aside_damaged(folder: Path, console: Console) -> None:
+    if files.stands(folder) and not files.is_sealed(folder):
+        shelf = files.set_aside(folder)
+        console.print(f"[yellow]damaged[/]: {folder.name} was set aside as {shelf}")
+
+
+def to_be_done(jobs: Sequence[Job], run: Path) -> list[Job]:
+    """Return the jobs whose cells are not finished, or lack something that is asked for."""
+    todo = missing.work([job.cell for job in jobs], run)
+    return [
+        replace(job, cell=todo[job.cell.id].cell, again=bool(todo[job.cell.id].lacking))
+        for job in jobs
+        if job.cell.id in todo
+    ]
+
+
+def announce(jobs: Sequence[Job], run: Path, console: Console) -> None:
+    """Say before anything begins what will be trained, why, and about how long it takes."""
+    todo = missing.work([job.cell for job in jobs], run)
+    for line in missing.explained(todo, run, missing.previous(run)):
+        console.print(line, markup=False, highlight=False)
 
 
 def predict_yardsticks(prepared: prepare.Prepared, run: Path) -> None:
     """Predict with every yardstick that has not predicted this task yet."""
     for name in prepared.suite.yardsticks:
-        folder = run_folder.yardstick_folder(run, name, prepared.cells[0].task)
+        folder = run_folder.yardstick_folder(run, name, prepared.content.whole)
         if files.is_sealed(folder):
             continue
         validation, test = yardsticks.YARDSTICKS[name](prepared.task)

@@ -1,5 +1,7 @@
 """What a source of tasks is: a record of options that loads a task and names its content."""
 
+import hashlib
+import inspect
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -41,6 +43,15 @@ class TaskSource(ABC):
 
         It is asked for at every start, so it reads as little as it can.
         """
+
+
+def identity(source: TaskSource) -> str:
+    """Return a source's fingerprint, and for a file of the user's own that of its code too."""
+    kind = type(source)
+    if kind.__module__.startswith(f"{PACKAGE}."):  # ours say by a version that they changed
+        return source.fingerprint()
+    code = Path(inspect.getfile(kind)).read_bytes()
+    return hashlib.sha256(source.fingerprint().encode() + code).hexdigest()
 
 
 def load(

@@ -15,6 +15,7 @@ from tokenizers import Tokenizer, models, pre_tokenizers, processors
 from transformers import AutoConfig, AutoModelForSequenceClassification, PreTrainedTokenizerFast
 
 from tunefair.planning import plan
+from tunefair.planning.identity import TaskContent
 from tunefair.planning.model_folder import fingerprint
 from tunefair.schema import Outcome, Split, Task, TaskCard
 from tunefair.storage import records
@@ -191,7 +192,9 @@ def cells(
         | suite
     )
     identity = fingerprint(read.model)
-    return plan.cells(read, folder=folder, task="0", model=identity, attribute="group")
+    return plan.cells(
+        read, folder=folder, task=TaskContent(examples="0"), model=identity, attribute="group"
+    )
 
 
 def encoded(of: Task, folder: Path, architecture: str = "bert") -> tokens.Tokens:

@@ -22,6 +22,7 @@ from tunefair import suite as suites
 from tunefair.cli import app
 from tunefair.gating import snapshot
 from tunefair.planning import plan
+from tunefair.planning.identity import TaskContent
 from tunefair.schema import BadInputError
 
 fuzz = settings(
@@ -91,7 +92,9 @@ def read(path, folder):
     """Read a suite as far as its cells."""
     suite = suites.read(path)
     stages.check_names(suite)
-    cells = plan.cells(suite, folder=folder, task="0", model="0", attribute="group")
+    cells = plan.cells(
+        suite, folder=folder, task=TaskContent(examples="0"), model="0", attribute="group"
+    )
     assert cells
 
 

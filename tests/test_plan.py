@@ -1,11 +1,16 @@
 """Cells: equal definitions have equal ids, and whatever changes a result changes the id."""
 
+import pickle
+
 import pytest
 
 from tests import _house
 from tunefair import suite
 from tunefair.planning import plan
+from tunefair.planning.identity import TaskContent
 from tunefair.schema import BadInputError
+
+CONTENT = TaskContent(examples="t", groups={"group": "g"})
 
 
 @pytest.fixture
@@ -20,7 +25,7 @@ def cells(house, *change):
     file.write_text(text.replace(*change) if change else text)
     read = suite.read(file)
     file.write_text(text)
-    planned = plan.cells(read, folder=folder, task="t", model="m", attribute="group")
+    planned = plan.cells(read, folder=folder, task=CONTENT, model="m", attribute="group")
     return {(cell.label, cell.seed): cell for cell in planned}
 
 
@@ -67,8 +72,9 @@ def test_an_edited_strategy_is_another_cell_and_a_planned_one_refuses_it(house):
     folder, _ = house
     planned = cells(house)["own", 0]
     planned.strategy()
+    sent = pickle.loads(pickle.dumps(planned))
     own = folder / "mine" / "own.py"
-    own.write_text(own.read_text() + "# edited\n")
+    own.write_text(own.read_text() + "\nEDITED = True\n")
     assert cells(house)["own", 0].id != planned.id
     with pytest.raises(BadInputError, match="own: its file changed"):
-        planned.strategy()
+        sent.strategy()

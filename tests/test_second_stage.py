@@ -1,6 +1,7 @@
 """Two stages: planned by one rule, trained once for all that share one, charged in full."""
 
 import json
+import shutil
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -81,7 +82,8 @@ def test_a_share_that_leaves_nothing_is_refused():
 def test_hidden_vectors_are_stored_where_something_reads_them():
     assert not cells("full", "temperature", "jtt")["full"].hidden
     found = cells("full", "erase", "jtt")
-    assert found["full"].hidden
+    every = {cell.label: cell for cell in plan.with_first_stages(found.values())}
+    assert every["full"].hidden
     assert found["erase"].first.id == found["full"].id
     assert not found["jtt"].first.hidden
 
@@ -223,15 +225,22 @@ def test_first_stages_are_shown_as_such_and_not_reported(run):
     assert "full (first stage)" not in {row["strategy"] for row in rows}
 
 
-def test_a_damaged_first_stage_is_made_again_and_its_followers_stay(run):
+def test_a_damaged_first_stage_is_made_again_when_a_follower_needs_it(run):
     suite, runs, _ = run
     before = _house.predictions(runs / "small")
     facts = run_folder.read_facts(runs / "small")
     (broken,) = before.keys() - {cell.id for cell in facts.cells}
     (run_folder.cell_folder(runs / "small", broken) / "predictions.parquet").write_bytes(b"torn")
+    unneeded = _house.tunefair("run", suite, "--runs", runs)
+    assert "set aside" in unneeded.stderr
+    assert "all 7 cells are finished already" in unneeded.stderr
+    (follower,) = (cell.id for cell in facts.cells if cell.strategy == "jtt")
+    shutil.rmtree(run_folder.cell_folder(runs / "small", follower))
+    shown = _house.tunefair("plan", suite, "--runs", runs).stdout
+    assert "to be trained: 2 cells of full (first stage), jtt" in shown
     again = _house.tunefair("run", suite, "--runs", runs)
-    assert "set aside" in again.stderr
-    assert "1/1 full (first stage) · seed 0 finished" in again.stderr
+    assert "to be trained: 2 cells of full (first stage), jtt" in again.stderr
+    assert "1/2 full (first stage) · seed 0 finished" in again.stderr
     assert _house.predictions(runs / "small") == before
 
 

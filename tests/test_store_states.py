@@ -182,6 +182,13 @@ shares = st.floats(0, 1, exclude_max=True)
 cells = st.sampled_from(CELLS)
 
 
+def planned(cell: str) -> SimpleNamespace:
+    """Return a cell as a plan has it, with nothing to train."""
+    made = SimpleNamespace(id=cell, label=cell, seed=0, asked=True, first=None, keeps={})
+    made.keeping = lambda artefacts: made
+    return made
+
+
 class Store(RuleBasedStateMachine):
     """One run's folder, what is finished in it, and what was damaged."""
 
@@ -206,7 +213,7 @@ class Store(RuleBasedStateMachine):
         nowhere = {"task_file": self.run, "tokens_folder": self.run}
         return [
             Job(
-                cell=SimpleNamespace(id=cell, label=cell, seed=0),
+                cell=planned(cell),
                 destination=self.place(cell),
                 **nowhere,
             )

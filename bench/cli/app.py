@@ -15,6 +15,9 @@ from .. import __version__
 from ..schema import BadInputError
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from ..planning.missing import Work
     from ..reading.foreign import Columns
 
 app = typer.Typer(
@@ -125,8 +128,8 @@ def plan(suite: SuiteName, runs: Runs = Path("runs"), seeds: Seeds = None) -> No
     from .. import prepare
     from .. import run as stages
     from .. import suite as suites
+    from ..planning import missing
     from ..planning import plan as planning
-    from ..storage import files, run_folder
     from . import listing
 
     path = suites.find(suite)
@@ -134,13 +137,22 @@ def plan(suite: SuiteName, runs: Runs = Path("runs"), seeds: Seeds = None) -> No
     stages.check_names(chosen)
     prepared = prepare.prepare(chosen, folder=path.parent, cache=runs / ".cache")
     cells = planning.with_first_stages(prepared.cells)
-    states = {
-        c.id: files.is_sealed(run_folder.cell_folder(runs / chosen.name, c.id)) for c in cells
-    }
-    rows = [listing.CellRow(c.label, c.seed, c.id, states[c.id]) for c in cells]
+    folder = runs / chosen.name
+    todo = missing.work(cells, folder)
+    rows = [listing.CellRow(c.label, c.seed, c.id, _state(c.id, todo, folder)) for c in cells]
     out.print(listing.cells_table(rows, title=f"{chosen.name}: {path.name}"))
+    for line in missing.explained(todo, folder, missing.previous(folder)):
+        out.print(line, markup=False, highlight=False)
     budget = chosen.budget
     out.print(f"{len(cells)} cells, {budget.amount:.4g} {budget.currency} a strategy and seed")
+
+
+def _state(cell: str, todo: "Mapping[str, Work]", run: Path) -> str:
+    from ..planning import missing
+
+    if cell not in todo:
+        return "not needed" if missing.held(run, cell) is None else "finished"
+    return "to be trained again" if todo[cell].lacking else "to be trained"
 
 
 @app.command()

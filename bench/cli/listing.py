@@ -15,12 +15,13 @@ _MOST_CELLS = 200
 
 
 class CellRow(NamedTuple):
-    """A planned cell and whether it is finished."""
+    """A planned cell and what becomes of it."""
 
     label: str
     seed: int
     id: str
-    finished: bool
+    state: str
+    """"finished", "to be trained", "to be trained again", or "not needed" of a first stage."""
 
 
 KINDS = ("strategies", "audits", "suites", "tasks")
@@ -54,12 +55,11 @@ def cells_table(cells: Sequence[CellRow], title: str) -> Table:
     if len(cells) <= _MOST_CELLS:
         shown = Table("strategy", "seed", "cell", "state", title=title)
         for cell in cells:
-            state = "finished" if cell.finished else "to be trained"
-            shown.add_row(escape(cell.label), str(cell.seed), cell.id, state)
+            shown.add_row(escape(cell.label), str(cell.seed), cell.id, cell.state)
         return shown
     shown = Table("strategy", "cells", "finished", "to be trained", title=title)
     total = Counter(cell.label for cell in cells)
-    done = Counter(cell.label for cell in cells if cell.finished)
+    done = Counter(cell.label for cell in cells if cell.state == "finished")
     for label, number in total.items():
         counts = (number, done[label], number - done[label])
         shown.add_row(escape(label), *map(str, counts))

@@ -10,10 +10,13 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from ..environment import memory, provenance
+from ..planning import missing
 from ..planning.plan import Cell
 from ..schema import BadInputError, CellFailedError, Outcome, Task
-from ..storage import files, records
+from ..storage import examples, files, records
 
 if TYPE_CHECKING:
     from ..training.ranks import Ranks
@@ -23,6 +26,8 @@ REFUSED = 2
 """Exit code of a worker whose input a person must correct; it counts with a reason only."""
 NO_ROOM = 4
 """Exit code of a worker that cannot write: no other could; it counts with a reason only."""
+_SAME = 1e-6
+"""Probabilities that differ by no more are those of the same training."""
 _CANNOT_WRITE = {errno.ENOSPC, errno.EDQUOT, errno.EROFS}
 
 
@@ -37,6 +42,8 @@ class Job:
     after: Path | None = None
     """Destination of the job that this one starts from."""
     device: str = "auto"
+    again: bool = False
+    """Whether it is finished and trained again in place, to keep more of it."""
     threads: int = 1
     processes: int = 1
     """That train the cell together, each on its part of every batch."""
@@ -138,8 +145,11 @@ def _inputs(job: Job) -> "tuple[Task, Tokens, Outcome | None]":
     from ..training.tokens import Tokens
 
     torch.set_num_threads(job.threads)
-    first = records.read_outcome(job.after) if job.after else None
-    return records.read_task(job.task_file), Tokens.open(job.tokens_folder), first
+    task = records.read_task(job.task_file)
+    first = (
+        examples.of_task(task).of_outcome(records.read_outcome(job.after)) if job.after else None
+    )
+    return task, Tokens.open(job.tokens_folder), first
 
 
 def execute(job: Job, progress: Callable[[float, str], None]) -> None:
@@ -162,9 +172,34 @@ def execute(job: Job, progress: Callable[[float, str], None]) -> None:
             checkpoints=job.checkpoints,
             ranks=ranks,
         )
+        if job.again:
+            _check_same(records.read_outcome(job.destination), outcome)
         records.write_outcome(folder, outcome)
-        files.write(folder / "cell.json", files.to_json(job.cell.definition))
+        files.write(folder / missing.CELL, files.to_json(missing.record(job.cell)))
         files.write(folder / "environment.json", files.to_json(provenance.environment()))
 
-    files.write_sealed(job.destination, fill)
+    (files.replace_sealed if job.again else files.write_sealed)(job.destination, fill)
     shutil.rmtree(job.checkpoints, ignore_errors=True)
+
+
+def _check_same(before: Outcome, now: Outcome) -> None:
+    """Refuse other answers of a cell that is trained again: what is finished stays.
+
+    Raises
+    ------
+    CellFailedError
+        A probability moved by more than rounding does.
+    """
+    moved, n = 0, 0
+    for view, old in [("validation", before.validation), *before.test.items()]:
+        new = now.validation if view == "validation" else now.test.get(view)
+        if new is None or old.probability is None or new.probability is None:
+            continue
+        differs = np.abs(old.probability - new.probability).max(axis=1) > _SAME
+        moved, n = moved + int(differs.sum()), n + len(differs)
+    if moved:
+        then, here = (", ".join(map(str, o.hardware.values())) for o in (before, now))
+        raise CellFailedError(
+            f"trained again, {moved:,} of {n:,} answers differ, so the finished cell stays as it "
+            f"is (made on {then}; now on {here}); use that machine, or delete the cell's folder"
+        )

@@ -3,7 +3,6 @@
 import ast
 import hashlib
 import inspect
-import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -17,6 +16,7 @@ import tunefair
 from .. import plugins
 from ..schema import Array, BadInputError, Predictions, Split, Task
 from ..strategy import Objective, Strategy
+from .identity import bare
 
 PACKAGE = "tunefair.strategies"
 CHOICES = ("adapt", "sampling_weights", "objective", "revise")
@@ -188,17 +188,12 @@ def find(name: str, folders: Iterable[Path] = ()) -> type[Strategy]:
 def source(name: str, folders: Iterable[Path] = ()) -> str:
     """Return the sha256 of a strategy's file and of our helpers that it imports.
 
-    An edited strategy is another strategy; the contracts have no say in what it computes.
+    An edited strategy is another strategy, unless only comments or docstrings changed; the
+    contracts have no say in what it computes.
     """
     file = Path(inspect.getfile(find(name, folders)))
-    content = b"".join(path.read_bytes() for path in (file, *_helpers(file)))
-    return hashlib.sha256(_under_old_names(content)).hexdigest()
-
-
-def _under_old_names(code: bytes) -> bytes:
-    """Return code as it read before the package was called tunefair: cells keep their ids."""
-    code = re.sub(rb"(?m)^(\s*from )tunefair\.strategies(?=[. ])", rb"\1strategies", code)
-    return re.sub(rb"(?m)^(\s*from )(tunefair|\.(?=\.\w))", rb"\1bench", code)
+    content = b"\0".join(bare(path.read_bytes()) for path in (file, *_helpers(file)))
+    return hashlib.sha256(content).hexdigest()
 
 
 def _helpers(file: Path) -> list[Path]:

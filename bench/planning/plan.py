@@ -1,20 +1,25 @@
-"""Plan: a suite becomes cells, each named by the hash of what defines it."""
+"""Plan: a suite becomes cells, each named by the hash of what its predictions depend on."""
 
-import hashlib
-import json
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-import tunefair
-
 from .. import audit
 from ..schema import BadInputError
 from ..strategy import Strategy
 from ..suite import Budget, ModelChoice, Suite, Training
-from . import compose
+from . import compose, identity
+from .identity import TaskContent
+
+HIDDEN, START, TRAIN, MODEL, VIEW = "hidden", "start", "train", "model", "view:"
+"""Artefacts: what a cell may leave besides its answers on validation and test.
+
+Hidden vectors; answers before training; answers on the training split; weights; and, by name and
+content, answers on a view. None of them changes what the cell predicts.
+"""
+_CACHED = ("id", "_strategy")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,9 +35,10 @@ class Cell:
     """sha256 of each strategy's code: an edited strategy is another cell."""
     strategy_path: tuple[Path, ...] = ()
     seed: int
-    task: str
-    """Fingerprint of the task: its source, options and content."""
+    task: Mapping[str, Any]
+    """Hashes of what it reads of the task: examples, its attribute, views that it trains on."""
     attribute: str
+    """The group attribute that it reads; "" where it reads none."""
     model: ModelChoice
     model_fingerprint: str
     budget: Budget
@@ -40,33 +46,55 @@ class Cell:
     training: Training
     first: "Cell | None" = None
     """The cell that this one starts from; trained once for all that start from it."""
-    hidden: bool = False
-    """Hidden vectors are stored because an audit or a second stage reads them."""
-    answers_training: bool = False
-    """Predictions of the training split are stored because a second stage reads them."""
-    start: bool = False
-    """Answers before any training are stored too because an audit reads them."""
-    keep_model: bool = False
-    version: str = field(default=tunefair.__version__)
+    keeps: Mapping[str, str] = field(default_factory=dict)
+    """Artefact -> who asks for it. Not part of the id: what a cell keeps changes no prediction."""
+    asked: bool = True
+    """Whether a suite names it; else it is only what other cells start from."""
 
     @cached_property
     def id(self) -> str:
-        """Sixteen hex digits: equal definitions, equal folder."""
-        text = json.dumps(self.definition, sort_keys=True, separators=(",", ":"))
-        return hashlib.sha256(text.encode()).hexdigest()[:16]
+        """Sixteen hex digits: equal predictions, equal folder."""
+        return identity.digest(self.definition)[:16]
 
     @property
     def definition(self) -> dict[str, Any]:
-        """What makes this cell this cell, as plain JSON."""
-        records = {
-            name: getattr(self, name).model_dump() for name in ("model", "budget", "training")
+        """All that this cell's predictions depend on, as plain JSON."""
+        return {
+            "training_version": identity.TRAINING_VERSION,
+            "task": dict(self.task),
+            "model": identity.of_model(self.model, self.model_fingerprint),
+            "use": self.use,
+            "options": {name: dict(options) for name, options in self.options.items()},
+            "sources": list(self.sources),
+            "training": identity.of_training(self.training),
+            "budget": self.budget.model_dump(),
+            "seed": self.seed,
+            "first": self.first.definition if self.first else None,
         }
-        plain = {
-            name: value
-            for name, value in vars(self).items()
-            if name not in {"label", "strategy_path", "id", *records}
-        }
-        return plain | records | {"first": self.first.definition if self.first else None}
+
+    @property
+    def hidden(self) -> bool:
+        """Whether hidden vectors are stored."""
+        return HIDDEN in self.keeps
+
+    @property
+    def start(self) -> bool:
+        """Whether answers before any training are stored."""
+        return START in self.keeps
+
+    @property
+    def answers_training(self) -> bool:
+        """Whether answers on the training split are stored."""
+        return TRAIN in self.keeps
+
+    @property
+    def keep_model(self) -> bool:
+        """Whether the trained weights are stored."""
+        return MODEL in self.keeps
+
+    def keeping(self, artefacts: Mapping[str, str]) -> "Cell":
+        """Return the same cell, which keeps these artefacts."""
+        return replace(self, keeps=artefacts)
 
     @property
     def trains(self) -> bool:
@@ -74,13 +102,17 @@ class Cell:
         return self.first is None or self.first.budget != self.budget
 
     def strategy(self) -> Strategy:
-        """Return the strategy, or composition, that this cell trains.
+        """Return the strategy, or composition, that this cell trains; made once a process.
 
         Raises
         ------
         BadInputError
             A strategy's file is no longer the one that was planned.
         """
+        return self._strategy
+
+    @cached_property
+    def _strategy(self) -> Strategy:
         names = self.use.split("+")
         if tuple(compose.source(name, self.strategy_path) for name in names) != self.sources:
             raise BadInputError(
@@ -89,14 +121,20 @@ class Cell:
         options = self.options if "+" in self.use else self.options[self.use]
         return compose.compose(compose.build(self.use, options, self.strategy_path))
 
+    def __getstate__(self) -> dict[str, Any]:
+        """Leave out what is computed: a strategy of the user's own is no module elsewhere."""
+        return {name: value for name, value in vars(self).items() if name not in _CACHED}
 
-def cells(suite: Suite, *, folder: Path, task: str, model: str, attribute: str) -> list[Cell]:
+
+def cells(
+    suite: Suite, *, folder: Path, task: TaskContent, model: str, attribute: str
+) -> list[Cell]:
     """Return every cell of a suite, strategies in the suite's order, seeds innermost.
 
     Parameters
     ----------
     suite, folder : the suite, and the folder that its `strategy_path` is relative to
-    task, model : fingerprints of the data and of the pretrained model
+    task, model : content of the data, and fingerprint of the pretrained model
     attribute : the mitigated group attribute, "" where the task has none
     """
     path = tuple((folder / p).resolve() for p in suite.strategy_path)
@@ -106,67 +144,94 @@ def cells(suite: Suite, *, folder: Path, task: str, model: str, attribute: str) 
         )
         for label, choice in suite.strategies.items()
     }
-    audits = audit.load_all(suite.audit.audits or audit.by_default())
-    needed = frozenset(need for chosen in audits.values() for need in chosen.needs)
-    revisers = (part for parts in compositions.values() for part in parts.values())
-    common = Cell(
-        label="",
-        use="",
-        options={},
-        sources=(),
-        strategy_path=path,
-        seed=0,
-        task=task,
-        attribute=attribute,
-        model=suite.model,
-        model_fingerprint=model,
-        budget=suite.budget,
-        training=suite.training,
-        hidden="hidden" in needed or any(part.reads_hidden for part in revisers),
-        start="start" in needed,
-        keep_model=suite.keep_models,
-    )
-    composed = {label: _composed(parts, common) for label, parts in compositions.items()}
+    common = _Common(suite=suite, path=path, task=task, model=model, attribute=attribute)
+    wishes = _wishes(suite, task)
+    composed = {
+        label: common.cell(parts, suite.budget, wishes) for label, parts in compositions.items()
+    }
     return [
-        replace(_with_seed(cell, seed), label=label)
+        replace(_with_seed(cell, seed), label=label, asked=True)
         for label, cell in composed.items()
         for seed in suite.seeds
     ]
+
+
+def _wishes(suite: Suite, task: TaskContent) -> dict[str, str]:
+    """Return the artefacts that every strategy is to leave, and who asks for each."""
+    wishes: dict[str, str] = {}
+    for name, chosen in audit.load_all(suite.audit.audits or audit.by_default()).items():
+        for need in sorted(chosen.needs & {HIDDEN, START}):
+            wishes.setdefault(need, f"audit {name}")
+    if suite.keep_models:
+        wishes[MODEL] = "keep_models"
+    return wishes | {f"{VIEW}{name}:{sha[:12]}": "the task" for name, sha in task.views.items()}
 
 
 def _with_seed(cell: Cell, seed: int) -> Cell:
     return replace(cell, seed=seed, first=cell.first and _with_seed(cell.first, seed))
 
 
-def _composed(parts: Mapping[str, Strategy], common: Cell) -> Cell:
-    """Return the cell of a composition, with the one that it starts from."""
-    use = "+".join(parts)
-    cell = replace(
-        common,
-        label=f"{use} (first stage)",
-        use=use,
-        options={name: asdict(part) for name, part in parts.items()},
-        sources=tuple(compose.source(name, common.strategy_path) for name in parts),
-    )
-    found = compose.first_stage(parts, common.strategy_path)
-    if found is None:
-        return cell
-    rest, share = found
-    if share == 1:
-        return replace(cell, first=_composed(rest, common))
-    budget = common.budget.model_copy(update={"amount": common.budget.amount * share})
-    short = replace(common, budget=budget, hidden=False, start=False, keep_model=False)
-    return replace(cell, first=_composed(rest, replace(short, answers_training=True)))
+@dataclass(frozen=True, kw_only=True)
+class _Common:
+    """What all cells of a suite share."""
+
+    suite: Suite
+    path: tuple[Path, ...]
+    task: TaskContent
+    model: str
+    attribute: str
+
+    def cell(
+        self, parts: Mapping[str, Strategy], budget: Budget, keeps: Mapping[str, str]
+    ) -> Cell:
+        """Return the cell of a composition, with the one that it starts from; seed 0."""
+        use = "+".join(parts)
+        strategy = compose.compose(parts)
+        stage = compose.first_stage(parts, self.path)
+        selects = self.suite.training.selects_by_group
+        attribute = self.attribute if selects or compose.groups_needed(strategy) else ""
+        views = any(part.needs_views for part in parts.values())
+        cell = Cell(
+            label=f"{use} (first stage)",
+            use=use,
+            options={name: asdict(part) for name, part in parts.items()},
+            sources=tuple(compose.source(name, self.path) for name in parts),
+            strategy_path=self.path,
+            seed=0,
+            task=self.task.read_by(attribute=attribute, views=views),
+            attribute=attribute,
+            model=self.suite.model,
+            model_fingerprint=self.model,
+            budget=budget,
+            training=self.suite.training,
+            keeps=keeps,
+            asked=False,
+        )
+        if stage is None:
+            return cell
+        rest, share = stage
+        if share < 1:
+            short = budget.model_copy(update={"amount": budget.amount * share})
+            return replace(cell, first=self.cell(rest, short, {TRAIN: f"strategy {use}"}))
+        inherited = dict(keeps)
+        if any(part.reads_hidden for part in parts.values()):
+            inherited.setdefault(HIDDEN, f"strategy {use}")
+        own = {name: asker for name, asker in keeps.items() if name != MODEL}  # trains nothing
+        return replace(cell, keeps=own, first=self.cell(rest, budget, inherited))
 
 
 def with_first_stages(cells: Iterable[Cell]) -> list[Cell]:
     """Return every cell that must run for `cells`, each once, a first stage before its followers.
 
-    A first stage that is also a strategy of the suite bears that strategy's label.
+    A first stage that is also a strategy of the suite bears that strategy's label. Each keeps
+    what any of those that share it asks for.
     """
     asked = list(cells)
     own = {cell.id: cell for cell in asked}
-    needed = {c.id: own.get(c.id, c) for cell in asked for c in _from_the_first(cell)}
+    needed: dict[str, Cell] = {}
+    for cell in (c for one in asked for c in _from_the_first(one)):
+        known = needed.get(cell.id) or own.get(cell.id, cell)
+        needed[cell.id] = replace(known, keeps={**cell.keeps, **known.keeps})
     return list(needed.values())
 
 

@@ -17,6 +17,7 @@ from ..schema import BadInputError
 
 SEAL = "checksums.json"
 _PART_BYTES = 1 << 16
+_OLD = ".old"
 
 
 def write(path: Path, content: bytes | str) -> None:
@@ -83,6 +84,31 @@ def write_sealed(folder: Path, fill: Callable[[Path], None]) -> None:
         draft.rename(folder)
     finally:
         shutil.rmtree(draft, ignore_errors=True)
+
+
+def replace_sealed(folder: Path, fill: Callable[[Path], None]) -> None:
+    """Do as `write_sealed`, in place of a folder that stands there until the new one is whole.
+
+    Where a writer dies between the two renames, `put_back` gives the old folder its name again.
+    """
+    fresh = folder.with_name(f".{folder.name}.new")
+    shutil.rmtree(fresh, ignore_errors=True)
+    write_sealed(fresh, fill)
+    folder.rename(folder.with_name(f".{folder.name}{_OLD}"))
+    fresh.rename(folder)
+    shutil.rmtree(folder.with_name(f".{folder.name}{_OLD}"), ignore_errors=True)
+
+
+def put_back(parent: Path) -> None:
+    """Undo what interrupted replacements left behind; call it only under the run's lock."""
+    for old in parent.glob(f".*{_OLD}"):
+        folder = old.with_name(old.name[1:].removesuffix(_OLD))
+        if stands(folder):
+            shutil.rmtree(old, ignore_errors=True)
+        else:
+            old.rename(folder)
+    for fresh in parent.glob(".*.new"):
+        shutil.rmtree(fresh, ignore_errors=True)
 
 
 def is_sealed(folder: Path) -> bool:

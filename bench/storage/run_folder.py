@@ -9,7 +9,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from ..facts import CellFacts, RunFacts
 from ..schema import Array, BadInputError, Evidence, Outcome, Task
-from . import files, records
+from . import examples, files, records
 
 FACTS = "facts.json"
 _facts = TypeAdapter(RunFacts)
@@ -73,6 +73,7 @@ def _with_status(run: Path, cell: CellFacts) -> CellFacts:
 def evidence(run: Path, facts: RunFacts) -> list[Evidence]:
     """Return what every strategy and yardstick left behind, in the suite's order."""
     found = []
+    known = examples.read(run)
     for strategy in facts.strategies:
         if strategy.yardstick:
             folder = yardstick_folder(run, strategy.label, facts.task)
@@ -82,6 +83,8 @@ def evidence(run: Path, facts: RunFacts) -> list[Evidence]:
         done = [c for c in facts.cells if c.strategy == strategy.label and c.status == "finished"]
         if done:
             outcomes = {c.seed: records.read_outcome(cell_folder(run, c.id)) for c in done}
+            if known:
+                outcomes = {seed: known.of_outcome(o) for seed, o in outcomes.items()}
             found.append(_strategy(strategy.label, outcomes, facts.training_counts))
     return found
 

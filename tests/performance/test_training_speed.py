@@ -22,6 +22,7 @@ from transformers import (
 )
 
 from tunefair.planning import model_folder, plan
+from tunefair.planning.identity import TaskContent
 from tunefair.suite import Suite
 from tunefair.tasks import redditbias
 from tunefair.training import device, learn, tokens
@@ -96,7 +97,9 @@ def ours(
     """Return a function that trains some steps and says how long one took, or one token of it."""
     task, encoded, suite = world
     suite = suite.model_copy(update={"strategies": {use: type(suite.strategies["full"])()}})
-    cell = plan.cells(suite, folder=None, task="", model="", attribute="target")[0]
+    cell = plan.cells(
+        suite, folder=None, task=TaskContent(examples=""), model="", attribute="target"
+    )[0]
     learner = learn.build(cell, task, encoded.pad, device.choose("cpu", precision))
     cost = learn.step_cost(learner, encoded.pad)
     split = learn.training_split(task, "target")
