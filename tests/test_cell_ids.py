@@ -2,6 +2,7 @@
 
 import csv
 import io
+import math
 import shutil
 from types import SimpleNamespace
 from unittest import mock
@@ -251,6 +252,7 @@ def run(file, *changes):
         jobs="1",
         device="cpu",
         processes=1,
+        cell_timeout_seconds=math.inf,
         launcher="local",
         address="",
         console=console,
