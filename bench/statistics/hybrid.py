@@ -22,8 +22,12 @@ from .spread import examples_in_seeds
 
 FEWEST_GROUPS = 3
 """With two groups there is one difference, and the usual interval does."""
-DOWN, UP = 0.025, 0.0125
+DOWN, UP = 0.025, 0.015
 """Chances that are too small on either side: found by simulation (docs/uncertainty.md)."""
+LUCKY = 0.16
+"""Groups that are alike seldom look more alike than this quantile of theirs: where they do, the
+upper end is that of this quantile (power-constrained limits: Cowan et al. 2011, arXiv:1105.3166),
+else it would be 0 where luck is greatest."""
 _SIZES = 31
 """Sizes of the gap that are tried; between them is interpolated."""
 _DEVIATIONS = 40
@@ -78,7 +82,9 @@ def inverted_gap(kinds: Sequence[Sequence[Estimate]]) -> Inverted:
     sizes = _sizes(seen, noisy)
     drawn = np.array([_seen_if(size, profiles, noisy) for size in sizes])
     at_least, at_most = (drawn >= seen).mean(axis=1), (drawn <= seen).mean(axis=1)
-    low, high = _first(sizes, at_least, DOWN), _last(sizes, at_most, UP)
+    no_less = max(seen, float(np.quantile(drawn[0], LUCKY)))
+    low = _first(sizes, at_least, DOWN)
+    high = _last(sizes, (drawn <= no_less).mean(axis=1), UP)
     shipped = _of_one_model(noisy, high / seen)
     return Inverted(low, max(high, shipped), low, high, _last(sizes, at_most, 0.5))
 
