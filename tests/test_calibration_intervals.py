@@ -1,4 +1,4 @@
-"""Errors of calibration bins are lifted by sampling: what is taken off, and what may be left."""
+"""Errors of calibration bins are biased by sampling: what is taken off, and what may be left."""
 
 import numpy as np
 import pytest
@@ -11,7 +11,7 @@ from tests._population import Models, Population
 from tunefair.audit import load
 from tunefair.measuring.measure import measure
 from tunefair.schema import AuditSettings
-from tunefair.statistics.binning import LEFT, TAKEN, equal_width, lift
+from tunefair.statistics.binning import CORRECTION, MOST_BIAS, equal_width, sampling_bias
 from tunefair.statistics.estimates import Estimate
 from tunefair.statistics.grouping import Grouping
 from tunefair.statistics.intervals import centre, interval
@@ -34,35 +34,37 @@ def test_what_is_left_is_within_its_bound():
     weight = norm.pdf(noise) * (noise[1] - noise[0])
     for true in np.linspace(0, 6, 121):
         seen = true + noise
-        corrected = np.abs(seen) - TAKEN * np.exp(-(seen**2) / 2)
-        assert abs(corrected @ weight - true) < LEFT
+        corrected = np.abs(seen) - CORRECTION * np.exp(-(seen**2) / 2)
+        assert abs(corrected @ weight - true) < MOST_BIAS
 
 
 def test_lift_by_hand():
     """One group of one bin: 25 texts, all told 0.5, of whom 15 are positive."""
     said, happened = np.full(25, 0.5), np.arange(25) < 15
     grouping = Grouping("target", ("a",), np.zeros(25, dtype=np.int64))
-    taken, doubt = lift(grouping, equal_width(said), said, happened)[0]
+    taken, doubt = sampling_bias(grouping, equal_width(said), said, happened)[0]
     distance = 2.5 / 2.5  # the residual is 15 - 12.5, its deviation the root of 25 times a quarter
-    assert taken == pytest.approx(TAKEN * 2.5 * np.exp(-(distance**2) / 2) / 25)
-    assert doubt == pytest.approx(LEFT * 2.5 / 25)
+    assert taken == pytest.approx(CORRECTION * 2.5 * np.exp(-(distance**2) / 2) / 25)
+    assert doubt == pytest.approx(MOST_BIAS * 2.5 / 25)
 
 
 def test_no_doubt_far_from_nothing():
     said, happened = np.full(400, 0.9), np.arange(400) < 40
     grouping = Grouping("target", ("a",), np.zeros(400, dtype=np.int64))
-    assert lift(grouping, equal_width(said), said, happened) == pytest.approx(0, abs=1e-12)
+    assert sampling_bias(grouping, equal_width(said), said, happened) == pytest.approx(
+        0, abs=1e-12
+    )
 
 
 @settings(max_examples=50, deadline=None)
 @given(st.lists(st.floats(0, 1), min_size=3, max_size=30), st.floats(0, 1), st.floats(0, 1))
-def test_bounds_are_in_order(values, lifted, doubt):
+def test_bounds_are_in_order(values, added, doubt):
     made = Estimate(
         metric="x",
         values=np.array([values]),
         n=100,
         family="error",
-        lift=np.array([[lifted, doubt]]),
+        sampling_bias=np.array([[added, doubt]]),
     )
     low, value, high = centre(summary(made))
     assert 0 <= low <= value <= high <= values[0]
@@ -76,7 +78,7 @@ def test_a_seed_brings_its_own_lift():
         values=np.full((2, 3), 0.1),
         n=9,
         family="error",
-        lift=np.array([[0.01, 0], [0.03, 0]]),
+        sampling_bias=np.array([[0.01, 0], [0.03, 0]]),
     )
     assert centre(summary(both)).value == pytest.approx(0.08)
     assert centre(summary(both.of_seed(1))).value == pytest.approx(0.07)
@@ -85,7 +87,11 @@ def test_a_seed_brings_its_own_lift():
 def test_every_binned_error_brings_its_lift():
     made = evidence(300)
     sample = Sample([made], AuditSettings(replicates=20))
-    binned = {e.metric for e in load("calibration").estimates(made, sample) if e.lift is not None}
+    binned = {
+        e.metric
+        for e in load("calibration").estimates(made, sample)
+        if e.sampling_bias is not None
+    }
     assert binned == {
         "expected_calibration_error",
         "adaptive_calibration_error",
@@ -94,7 +100,7 @@ def test_every_binned_error_brings_its_lift():
 
 
 def test_a_gap_that_small_groups_hide_is_covered():
-    """Plug-in gap 0.06, true gap 0.096: the smallest errors are lifted most."""
+    """Plug-in gap 0.06, true gap 0.096: the smallest errors are biased most."""
     rng = np.random.default_rng(0)
     chosen = AuditSettings(replicates=200, only=("calibration_difference",), min_group_size=20)
     expected = LEANING.truth(LEANING.train(50, rng))["calibration_difference", "gap"].mean()

@@ -7,7 +7,7 @@ import numpy as np
 from ..audit import Audit
 from ..schema import Array, Evidence, Metric, ReliabilityBin
 from ..statistics.binning import BINS, CALIBRATION_IN_THE_LARGE, POSITIVE_CALIBRATION_ERROR
-from ..statistics.calibration import BINARY_METRICS, diagram, lifts, measured
+from ..statistics.calibration import BINARY_METRICS, diagram, measured, sampling_biases
 from ..statistics.estimates import Estimate, Family, nothing
 from ..statistics.reliability import reliability_bins
 from ..statistics.sample import Sample
@@ -146,10 +146,10 @@ class Calibration(Audit):
         for posthoc, probabilities in _stated(evidence, temperature).items():
             for grouping in (sample.everyone, *sample.groupings):
                 by_seed = [measured(sample, grouping, p) for p in probabilities]
-                lifted_by = [lifts(sample, grouping, p) for p in probabilities]
+                by_seed_bias = [sampling_biases(sample, grouping, p) for p in probabilities]
                 for metric in by_seed[0]:  # those that somebody will read
                     values = np.stack([seed[metric] for seed in by_seed], axis=1)
-                    lifted = [seed[metric] for seed in lifted_by if metric in seed]
+                    added = [seed[metric] for seed in by_seed_bias if metric in seed]
                     for index, name in enumerate(grouping.names):
                         yield Estimate(
                             metric=metric,
@@ -159,7 +159,7 @@ class Calibration(Audit):
                             values=values[index],
                             n=len(grouping.rows(index)),
                             family=FAMILY.get(metric, "error"),
-                            lift=np.array(lifted)[:, index] if lifted else None,
+                            sampling_bias=np.array(added)[:, index] if added else None,
                         )
 
     def reliability(self, evidence: Evidence, sample: Sample) -> Iterator[ReliabilityBin]:

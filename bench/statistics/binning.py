@@ -1,4 +1,4 @@
-"""Calibration bins: what was said against what happened, summed by bin."""
+"""Calibration bins: predicted probabilities against what was observed, summed by bin."""
 
 import numpy as np
 
@@ -9,8 +9,11 @@ from .sample import Table
 
 BINS = 15
 EDGES = np.linspace(0, 1, BINS + 1)
-TAKEN, LEFT = 0.76, 0.27
-"""What is taken off an absolute residual near 0, and the bias that may be left, in deviations."""
+CORRECTION, MOST_BIAS = 0.76, 0.27
+"""What is subtracted from an absolute residual near 0, and the bias that may remain after that.
+
+Both in standard deviations of the residual.
+"""
 POSITIVE_CALIBRATION_ERROR = Metric(
     better="lower",
     low=0,
@@ -47,15 +50,15 @@ def equal_mass(p: Array, grouping: Grouping) -> Array:
     return bins
 
 
-def binned(grouping: Grouping, bins: Array, said: Array, happened: Array) -> Table:
-    """Return the (group × bin) table of residuals said − happened, of happened, and of counts."""
-    values = np.column_stack([said - happened, happened, np.ones(len(said))])
+def binned(grouping: Grouping, bins: Array, predicted: Array, observed: Array) -> Table:
+    """Return the (group × bin) table of predicted − observed, of observed, and of counts."""
+    values = np.column_stack([predicted - observed, observed, np.ones(len(predicted))])
     return Table(grouping.code, bins, (grouping.size, BINS), values)
 
 
-def residuals(grouping: Grouping, bins: Array, said: Array, happened: Array) -> Table:
+def residuals(grouping: Grouping, bins: Array, predicted: Array, observed: Array) -> Table:
     """Return the (group × bin) table of residuals alone."""
-    return Table(grouping.code, bins, (grouping.size, BINS), (said - happened)[:, None])
+    return Table(grouping.code, bins, (grouping.size, BINS), (predicted - observed)[:, None])
 
 
 def expected_error(sums: Array) -> Array:
@@ -63,28 +66,34 @@ def expected_error(sums: Array) -> Array:
     return ratio(np.abs(sums[:, :, 0]).sum(axis=1), sums[:, :, 2].sum(axis=1))
 
 
-def lift(grouping: Grouping, bins: Array, said: Array, happened: Array) -> Array:
-    """Return how much sampling lifted each group's error, and how wrong that may be (n_groups, 2).
+def sampling_bias(grouping: Grouping, bins: Array, predicted: Array, observed: Array) -> Array:
+    """Return what sampling adds to each group's error, and how wrong that may be (n_groups, 2).
 
     A bin's residual r, normal about δ with deviation σ, has E|r| above |δ|, by 0.8σ where δ is 0.
-    |r| − `TAKEN` σ exp(−r²/2σ²) is within `LEFT` σ of |δ| on average whatever δ is; no |δ| can be
-    estimated without bias (Cai & Low 2011, Annals of Statistics 39). Where |r| is far beyond 2σ
-    there is no bias, and no doubt of it. σ² is the larger of Σ said (1 − said) and that of what
-    happened: unlike a bootstrap's, it does not vanish in a bin of one example.
+    |r| − `CORRECTION` σ exp(−r²/2σ²) is within `MOST_BIAS` σ of |δ| on average whatever δ is; no
+    |δ| can be estimated without bias (Cai & Low 2011, Annals of Statistics 39). Where |r| is far
+    beyond 2σ there is no bias, and no doubt of it. σ² is the larger of Σ p (1 − p) over the
+    predicted p and the variance of the observed: unlike a bootstrap's, it does not vanish in a
+    bin of one example.
     """
     shape = (grouping.size, BINS)
     index = grouping.code * BINS + bins
     count, hits, residual, stated = (
         np.bincount(index, column, shape[0] * BINS).reshape(shape)
-        for column in (np.ones(len(said)), happened, said - happened, said * (1 - said))
+        for column in (
+            np.ones(len(predicted)),
+            observed,
+            predicted - observed,
+            predicted * (1 - predicted),
+        )
     )
     share = (hits + 1) / (count + 2)
     deviation = np.sqrt(np.maximum(stated, count * share * (1 - share)))
     deviation = np.where(count > 0, deviation, 0)
     distance = ratio(np.abs(residual), deviation)
-    taken = TAKEN * deviation * np.exp(-(distance**2) / 2)
-    doubt = LEFT * deviation * np.exp(-(np.maximum(distance - 2, 0) ** 2) / 2)
-    both = np.nansum(np.stack([taken, doubt], axis=-1), axis=1)
+    correction = CORRECTION * deviation * np.exp(-(distance**2) / 2)
+    doubt = MOST_BIAS * deviation * np.exp(-(np.maximum(distance - 2, 0) ** 2) / 2)
+    both = np.nansum(np.stack([correction, doubt], axis=-1), axis=1)
     return ratio(both, np.broadcast_to(count.sum(axis=1, keepdims=True), both.shape))
 
 
@@ -99,9 +108,9 @@ def debiased_error(sums: Array) -> Array:
     Each bin's squared mean residual less the variance that sampling adds to it,
     mean(1 − mean) / (n − 1) (Kumar, Liang & Ma 2019, NeurIPS, eq. 5); bins of one example count 0.
     """
-    residual, happened, count = sums[:, :, 0], sums[:, :, 1], sums[:, :, 2]
+    residual, observed, count = sums[:, :, 0], sums[:, :, 1], sums[:, :, 2]
     many = np.where(count > 1, count, np.nan)
-    mean = happened / many
+    mean = observed / many
     square = (residual / many) ** 2 - mean * (1 - mean) / (many - 1)
     total = np.nansum(count * square, axis=1)
     return np.asarray(np.sqrt(np.maximum(ratio(total, count.sum(axis=1)), 0)))
@@ -109,10 +118,10 @@ def debiased_error(sums: Array) -> Array:
 
 def murphy(sums: Array) -> tuple[Array, Array, Array]:
     """Return reliability, resolution and uncertainty (n_groups, draws), Murphy (1973)."""
-    residual, happened, count = sums[:, :, 0], sums[:, :, 1], sums[:, :, 2]
+    residual, observed, count = sums[:, :, 0], sums[:, :, 1], sums[:, :, 2]
     n = count.sum(axis=1)
-    base = ratio(happened.sum(axis=1), n)
+    base = ratio(observed.sum(axis=1), n)
     filled = np.where(count > 0, count, np.nan)
     reliability = np.nansum(residual**2 / filled, axis=1)
-    resolution = np.nansum(count * (happened / filled - base[:, None]) ** 2, axis=1)
+    resolution = np.nansum(count * (observed / filled - base[:, None]) ** 2, axis=1)
     return ratio(reliability, n), ratio(resolution, n), base * (1 - base)

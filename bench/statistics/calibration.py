@@ -12,8 +12,8 @@ from .binning import (
     equal_width,
     expected_error,
     in_the_large,
-    lift,
     murphy,
+    sampling_bias,
 )
 from .grouping import Grouping
 from .rates import keep_observed, one_or_all
@@ -44,19 +44,21 @@ def measured(sample: Sample, grouping: Grouping, probability: Array) -> dict[str
     return found
 
 
-def lifts(sample: Sample, grouping: Grouping, probability: Array) -> dict[str, Array]:
+def sampling_biases(sample: Sample, grouping: Grouping, probability: Array) -> dict[str, Array]:
     """Return what sampling adds to the binned errors of one seed (n_groups, 2)."""
     confidence, right = _top_label(sample, probability)
     massed, wide = equal_mass(confidence, grouping), equal_width(confidence)
     classes = one_or_all(len(sample.classes))
     by_class = [
-        lift(grouping, equal_width(probability[:, c]), probability[:, c], sample.label == c)
+        sampling_bias(
+            grouping, equal_width(probability[:, c]), probability[:, c], sample.label == c
+        )
         for c in classes
     ]
     positive = "positive_calibration_error" if sample.binary else "classwise_calibration_error"
     return {
-        "expected_calibration_error": lift(grouping, wide, confidence, right),
-        "adaptive_calibration_error": lift(grouping, massed, confidence, right),
+        "expected_calibration_error": sampling_bias(grouping, wide, confidence, right),
+        "adaptive_calibration_error": sampling_bias(grouping, massed, confidence, right),
         positive: np.mean(by_class, axis=0),
     }
 
@@ -66,7 +68,7 @@ def _top_label(sample: Sample, probability: Array) -> tuple[Array, Array]:
 
 
 def diagram(sample: Sample, probability: Array) -> tuple[Array, Array]:
-    """Return what was said and what happened: p1 and y, for C>2 the top label's."""
+    """Return what was predicted and what happened: p1 and y, for C>2 the top label's."""
     if sample.binary:
         return probability[:, 1], sample.label
     return _top_label(sample, probability)
@@ -95,17 +97,17 @@ def _brier(sample: Sample, grouping: Grouping, probability: Array) -> list[Array
 
 
 def _binary(sample: Sample, grouping: Grouping, probability: Array) -> Array:
-    said = probability[:, 1]
+    predicted = probability[:, 1]
     return sample.bootstrap(
-        binned(grouping, equal_width(said), said, sample.label),
+        binned(grouping, equal_width(predicted), predicted, sample.label),
         lambda sums: np.stack([expected_error(sums), *murphy(sums), in_the_large(sums)]),
     )
 
 
 def _multiclass(sample: Sample, grouping: Grouping, probability: Array) -> list[Array]:
     total = np.zeros((grouping.size, 1 + sample.settings.replicates))
-    for c, said in enumerate(probability.T):
-        table = binned(grouping, equal_width(said), said, sample.label == c)
+    for c, predicted in enumerate(probability.T):
+        table = binned(grouping, equal_width(predicted), predicted, sample.label == c)
         total += sample.bootstrap(table, expected_error)
     return [total / len(sample.classes)]
 

@@ -37,8 +37,8 @@ class Estimate:
     n: int
     """Examples that it rests on: a rate's denominator."""
     family: Family = "mean"
-    lift: Array | None = None  # (n_seeds, 2)
-    """Of an error of bins: how much sampling lifted it, and how wrong that may be."""
+    sampling_bias: Array | None = None  # (n_seeds, 2)
+    """Of an error of bins: what sampling adds to it, and how wrong that may be."""
     parts: tuple[tuple["Estimate", ...], ...] = ()
     """What a gap, ratio or worst rate is made of: kinds of rate by groups."""
     floor: Array | None = None  # (n_seeds, replicates): without disparity
@@ -69,7 +69,7 @@ class Estimate:
             self,
             values=self.values[one],
             floor=None if self.floor is None else self.floor[one],
-            lift=None if self.lift is None else self.lift[one],
+            sampling_bias=None if self.sampling_bias is None else self.sampling_bias[one],
             parts=tuple(tuple(p.of_seed(index) for p in kind) for kind in self.parts),
         )
 

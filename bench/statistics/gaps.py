@@ -19,7 +19,7 @@ class GroupRate:
     values: Array  # (n_kinds, n_groups, n_seeds, 1 + replicates)
     n: Array  # (n_kinds, n_groups) examples each rests on
     floor: Array | None = None  # (n_kinds, n_groups, n_seeds, replicates): without disparity
-    lift: Array | None = None  # (n_groups, n_seeds, 2), of an error of bins
+    sampling_bias: Array | None = None  # (n_groups, n_seeds, 2), of an error of bins
     family: Family = "rate"
     missing: str = "no such examples"
     """Why a group's rate is undefined."""
@@ -38,7 +38,7 @@ class GroupRate:
             values=self.values[kind, group],
             n=int(self.n[kind, group]),
             family=self.family,
-            lift=None if self.lift is None else self.lift[group],
+            sampling_bias=None if self.sampling_bias is None else self.sampling_bias[group],
             undefined=self.missing,
         )
 

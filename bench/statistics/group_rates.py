@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from ..schema import Array, Predictions
-from .binning import binned, equal_width, expected_error, lift, residuals
+from .binning import binned, equal_width, expected_error, residuals, sampling_bias
 from .gaps import GroupRate
 from .grouping import Grouping
 from .rates import (
@@ -59,13 +59,13 @@ def calibration_errors(
     classes = one_or_all(len(sample.classes))
     values: list[Array] = []
     floors: list[Array] = []
-    lifts: list[list[Array]] = []
+    sampling_biases: list[list[Array]] = []
     for c in classes:
         rows = [
             (grouping, equal_width(p[:, c]), p[:, c], sample.label == c) for p in probabilities
         ]
         tables = [binned(*row) for row in rows]
-        lifts.append([lift(*row) for row in rows])
+        sampling_biases.append([sampling_bias(*row) for row in rows])
         values.append(_over_seeds(sample, grouping, tables, lambda s: expected_error(s)[None]))
         if len(grouping.names) > 1:
             floors.append(_error_floors(sample, grouping, [residuals(*row) for row in rows]))
@@ -75,7 +75,7 @@ def calibration_errors(
         values=np.mean(values, axis=0),
         floor=np.mean(floors, axis=0) if floors else None,
         n=size[None],
-        lift=np.mean(lifts, axis=0).swapaxes(0, 1),
+        sampling_bias=np.mean(sampling_biases, axis=0).swapaxes(0, 1),
         family="error",
     )
 

@@ -100,17 +100,17 @@ class Centre(NamedTuple):
 def centre(found: Summary) -> Centre:
     """Return the estimate without what sampling adds to an error; others as they are.
 
-    An error of bins brings its `lift`. Of another error the bootstrap, which adds its noise to
-    that of the sample, sees √2 − 1 of the bias where the true deviations are 0: there it is
-    1 + √2 times what it sees, elsewhere less.
+    An error of bins brings its `sampling_bias`. Of another error the bootstrap, which adds its
+    noise to that of the sample, sees √2 − 1 of the bias where the true deviations are 0: there it
+    is 1 + √2 times what it sees, elsewhere less.
     """
     value = found.value
     if found.family != "error":
         return Centre(value, value, value)
-    if found.lift is None:
+    if found.sampling_bias is None:
         seen = max(found.bias, 0.0)
         return Centre(max(value - (1 + 2**0.5) * seen, 0.0), value - seen, value)
-    added, doubt = found.lift
+    added, doubt = found.sampling_bias
     without = max(value - added, 0.0)
     return Centre(max(without - doubt, 0.0), without, min(without + doubt, value))
 
@@ -128,7 +128,7 @@ def _error(found: Summary, deviation: Spread) -> Interval:
 def _gap(found: Summary, deviation: Spread) -> Interval:
     """Upper end as it is; lower end simultaneous over all signed contrasts of groups.
 
-    A gap of errors is narrowed where the smallest error is lifted most: there the upper end is
+    A gap of errors is narrowed where the smallest error is biased most: there the upper end is
     that of the widest gap that the groups' bounds allow.
     """
     half = _half(deviation)
@@ -147,7 +147,7 @@ def _widest(kind: tuple[Summary, ...]) -> float:
 
 def _corrected_gap(found: Summary) -> float:
     """Return the gap less its bootstrap bias; of errors the gap of the errors without theirs."""
-    if not any(part.lift is not None for kind in found.parts for part in kind):
+    if not any(part.sampling_bias is not None for kind in found.parts for part in kind):
         return found.value - found.bias
     errors = [[centre(part).value for part in kind] for kind in found.parts]
     return max(float(np.ptp(kind)) for kind in errors)

@@ -1,4 +1,4 @@
-"""Reliability diagrams: what was said against what happened, bin by bin, with intervals."""
+"""Reliability diagrams: what was predicted against what happened, bin by bin, with intervals."""
 
 from collections.abc import Iterator, Sequence
 
@@ -21,9 +21,11 @@ def reliability_bins(
     Parameters
     ----------
     diagrams
-        For each seed what was said (n,) and whether it happened (n,).
+        For each seed what was predicted (n,) and whether it happened (n,).
     """
-    tables = [binned(grouping, equal_width(said), said, came) for said, came in diagrams]
+    tables = [
+        binned(grouping, equal_width(predicted), predicted, came) for predicted, came in diagrams
+    ]
     observed = np.stack([sample.bootstrap(table, _observed) for table in tables])
     sums = np.stack([table.observed[..., 0] for table in tables])
     for g, b in np.argwhere(sums[:, :, :, 2].sum(axis=0)[: len(grouping.names)]):

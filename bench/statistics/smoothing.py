@@ -17,14 +17,14 @@ GRID = 256
 """Probabilities are rounded to the middle of this many bins (moves the error by <= 1/512)."""
 
 
-def smooth_error(sample: Sample, grouping: Grouping, said: Array, happened: Array) -> Array:
+def smooth_error(sample: Sample, grouping: Grouping, predicted: Array, happened: Array) -> Array:
     """Return the smooth calibration error of each group (n_groups, 1 + replicates).
 
     The error is the fixed point of f(σ) = ∫|smoothed residual| dt. Draws move it to first order:
     (f_draw(σ) − σ) / (1 − f'(σ)) at the observed fixed point.
     """
-    cell = np.minimum((said * GRID).astype(np.int64), GRID - 1)
-    residual = (said - happened)[:, None]
+    cell = np.minimum((predicted * GRID).astype(np.int64), GRID - 1)
+    residual = (predicted - happened)[:, None]
     table = Table(grouping.code, cell, (grouping.size, GRID), residual)
     size = np.bincount(grouping.code, minlength=grouping.size)
     total = np.bincount(table.flat, weights=residual[:, 0], minlength=grouping.size * GRID)

@@ -32,7 +32,7 @@ class Summary:
     """Part of the seeds' variance of the mean that `examples` holds too, if it is to come off."""
     bias: float = 0.0
     """Of the bootstrap: mean of the draws minus the estimate."""
-    lift: Array | None = None  # (2,), mean over seeds of `Estimate.lift`
+    sampling_bias: Array | None = None  # (2,), mean over seeds of `Estimate.sampling_bias`
     parts: tuple[tuple["Summary", ...], ...] = ()
     inverted: Inverted | None = None
     """Bounds of a gap or worst group of three or more groups and several seeds."""
@@ -61,7 +61,9 @@ def summary(estimate: Estimate) -> Summary:
         examples=(examples_variance(estimate), max(estimate.n - 1, 1)),
         counted_twice=_counted_twice(estimate),
         bias=bias(estimate),
-        lift=None if estimate.lift is None else estimate.lift.mean(axis=0),
+        sampling_bias=None
+        if estimate.sampling_bias is None
+        else estimate.sampling_bias.mean(axis=0),
         parts=tuple(tuple(summary(part) for part in kind) for kind in estimate.parts),
         inverted=_inverted(estimate),
     )

@@ -24,6 +24,7 @@ from tests.performance.coverage_settings import (
 )
 from tunefair.measuring.contrasts import differences, shared_variances, side
 from tunefair.schema import AuditSettings
+from tunefair.statistics.estimates import Estimate
 from tunefair.statistics.intervals import interval_of
 from tunefair.statistics.summary import summary
 
@@ -47,6 +48,7 @@ METRICS = (
 def ratios(setting: Setting, studies: int, replicates: int) -> dict[str, list[float]]:
     """Return metric -> [mean width over the older one's, median detectable effect likewise]."""
     old_interval = importlib.import_module("bench.statistics.intervals").interval
+    old_kind = importlib.import_module("bench.statistics.estimates").Estimate
     old = importlib.import_module("bench.compare")
     rng = np.random.default_rng(5)
     chosen = AuditSettings(replicates=replicates, only=METRICS, min_group_size=20)
@@ -75,7 +77,7 @@ def ratios(setting: Setting, studies: int, replicates: int) -> dict[str, list[fl
         for of_strategy in made:
             for place, estimate in of_strategy.items():
                 new = interval_of(summary(estimate), BOUNDS[place.metric], shared.get(place))
-                before = old_interval(estimate, BOUNDS[place.metric])
+                before = old_interval(_of_old(estimate, old_kind), BOUNDS[place.metric])
                 widths[place.metric].append((new.high - new.low, before.high - before.low))
         before = [{p: old.side(e, run[0].seeds) for p, e in of.items()} for of in made]
         for i in range(1, len(made)):
@@ -92,6 +94,17 @@ def ratios(setting: Setting, studies: int, replicates: int) -> dict[str, list[fl
         ]
         for metric in METRICS
     }
+
+
+def _of_old(estimate: Estimate, kind: type) -> object:
+    """Return the estimate in the older version's shape."""
+    return kind(
+        metric=estimate.metric,
+        values=estimate.values,
+        n=estimate.n,
+        family=estimate.family,
+        parts=tuple(tuple(_of_old(p, kind) for p in group) for group in estimate.parts),
+    )
 
 
 def designs() -> list[Setting]:
