@@ -254,6 +254,21 @@ def test_the_front_and_its_percentages_are_of_the_same_strategies() -> None:
     assert all(" 0%" not in p["label"] for p in points.values() if p["front"] is not None)
 
 
+def test_a_gap_with_two_intervals_says_what_each_is_of() -> None:
+    gap = "equalized_odds_difference"
+    found = changed(
+        results(FEW), gap, low=0.11, high=0.42, systematic_low=0.14, systematic_high=0.38
+    )
+    shown = sheet_of(found)
+    axis = next(a for a in headline(shown) if a.metric == gap)
+    both = "one model 0.11 to 0.42, whatever the seed 0.14 to 0.38"
+    assert both in entry(shown, "full", column(shown, axis)).hint
+    html = report.render(found, shown.facts)
+    assert f"({both})" in html  # on the first screen
+    assert "two 95 % intervals" in html
+    assert "two 95 % intervals" not in report.render(results(FEW), shown.facts)
+
+
 def test_a_yardstick_says_what_it_predicts() -> None:
     levels = {"majority": EMBEDDED["majority"]} | FEW
     known = facts(levels)

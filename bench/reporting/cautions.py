@@ -98,10 +98,11 @@ def one_seed(sheet: Sheet) -> Iterator[Sentence]:
     single = [label for label in trained if sheet.seeds[label] == 1]
     if single:
         who = "" if len(single) == len(trained) else f" for {names(single)}"
+        verdict = ", so no verdict is given" if sheet.facts.cells else ""
         yield Sentence(
             "sure",
             f"With one seed{who}, the uncertainty is of the test examples only: another training "
-            "run may give other numbers, so no verdict is given.",
+            f"run may give other numbers{verdict}.",
         )
 
 

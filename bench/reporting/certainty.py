@@ -9,7 +9,7 @@ from .sentence import Sentence, all_axes, names
 from .sheet import Sheet
 from .standing import Axis, Standing, Standings, axes, detectable, more_examples
 from .tables import p_words
-from .wording import decimals, estimate, fixed, interval, listed, quoted
+from .wording import both_intervals, decimals, estimate, fixed, listed, quoted
 
 _LEAST_SHARE = 0.05
 """A need for fewer more examples than this share of the test set is not printed."""
@@ -73,7 +73,7 @@ def _levels(sheet: Sheet) -> Iterator[Sentence]:
             f"{axis.words} {estimate(m)}" + (f" ({between})" if between else "")
             for axis, m in means
             if m is not None and math.isfinite(m.value)
-            for between in [interval(m.low, m.high)]
+            for between in [both_intervals(m)]
         ]
         if reached:
             yield Sentence("sure", f"{quoted(label)} reaches {listed(reached)}.")

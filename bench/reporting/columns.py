@@ -11,7 +11,7 @@ from ..schema import Contrast, Measurement
 from .grids import measurement_text
 from .sheet import Sheet
 from .standing import Axis, axes
-from .wording import aligned, decimals, fixed, interval, printable
+from .wording import aligned, both_intervals, decimals, fixed, interval, printable
 
 WORST = "worst_group_accuracy"
 
@@ -160,7 +160,7 @@ def _worst(sheet: Sheet, label: str, axis: Axis) -> str:
 
 
 def _hint(m: Measurement) -> str:
-    parts = [f"95 % interval {interval(m.low, m.high)}" if m.low is not None else "no interval"]
+    parts = [f"95 % interval: {both_intervals(m)}" if m.low is not None else "no interval"]
     digits = decimals(m.low, m.high)
     if m.corrected is not None and math.isfinite(m.corrected):
         parts.append(f"bias-corrected {fixed(m.corrected, digits)}")

@@ -10,7 +10,7 @@ from ..schema import Measurement
 from .sentence import Sentence, names
 from .sheet import Sheet
 from .standing import Axis, Standings, answers_alike, axes, collapsed
-from .wording import decimals, estimate, fixed, interval, listed, metric_words, quoted
+from .wording import both_intervals, decimals, estimate, fixed, listed, metric_words, quoted
 
 FOUR_FIFTHS = 0.8
 """"A selection rate under four fifths of the highest": Uniform Guidelines (1978), 29 CFR 1607."""
@@ -54,7 +54,7 @@ def _extremes(sheet: Sheet, label: str, axis: Axis) -> str:
     gap = sheet.mean(label, *axis.place)
     if gap is None or not math.isfinite(gap.value):
         return ""
-    between = interval(gap.low, gap.high)
+    between = both_intervals(gap)
     text = f"{axis.words} {estimate(gap)}" + (f" ({between})" if between else "")
     pairs = [
         (low, high) for rate in RATES for low, high in _lowest_highest(sheet, label, axis, rate)

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 from ..schema import Measurement
-from .wording import NOTHING, aligned, decimals, fixed, interval
+from .wording import NOTHING, aligned, both_intervals, decimals, fixed, interval
 
 
 class Text(NamedTuple):
@@ -39,7 +39,11 @@ def measurement_text(m: Measurement | None) -> Text:
         return Text(word, number=True, hint=m.undefined or "no reason given")
     digits = decimals(m.low, m.high)
     text = aligned(fixed(m.value, digits), digits)
-    return Text(text, interval(m.low, m.high), number=True)
+    return Text(text, interval(m.low, m.high), number=True, hint=_hint(m))
+
+
+def _hint(m: Measurement) -> str:
+    return "" if m.systematic_low is None else f"95 % intervals: {both_intervals(m)}"
 
 
 def undefined_notes(rows: Iterable[tuple[str, Measurement | None]]) -> tuple[str, ...]:

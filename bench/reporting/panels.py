@@ -8,7 +8,7 @@ from .drawing import Figure
 from .grids import Grid
 from .looks import looks
 from .sheet import Sheet
-from .wording import estimate, interval, printable
+from .wording import both_intervals, estimate, printable
 
 STRATEGIES = 12
 """At most so many strategies are drawn; report.json holds all."""
@@ -56,5 +56,5 @@ def headings(sheet: Sheet) -> dict[str, dict[str, Any]]:
 
 def with_interval(m: Measurement) -> str:
     """Return a number with its interval, or why there is none."""
-    between = interval(m.low, m.high)
+    between = both_intervals(m)
     return m.undefined or estimate(m) + (f" ({between})" if between else "")

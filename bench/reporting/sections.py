@@ -86,6 +86,7 @@ def common(sheet: Sheet) -> Values:
         "facts": sheet.facts,
         "reference": printable(sheet.reference) if sheet.reference else "",
         "has_groups": bool(sheet.attributes),
+        "two_forms": any(m.systematic_low is not None for m in sheet.means.values()),
         "one_seed": set(sheet.seeds.values()) == {1},
     }
 

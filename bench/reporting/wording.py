@@ -120,6 +120,12 @@ def interval(low: float | None, high: float | None) -> str:
     return f"{fixed(low, digits)} to {fixed(high, digits)}"
 
 
+def both_intervals(m: Measurement) -> str:
+    """Return a measurement's interval; with a second form, both and what each is of."""
+    of_one, common = interval(m.low, m.high), interval(m.systematic_low, m.systematic_high)
+    return f"one model {of_one}, whatever the seed {common}" if of_one and common else of_one
+
+
 def long_date(iso: str) -> str:
     """Return "25 November 2026" for "2026-11-25", and anything else as it is."""
     year, _, rest = iso.partition("-")
