@@ -51,6 +51,9 @@ class Task:
     card: TaskCard
     views: Mapping[str, Array] = field(default_factory=dict)
     """View -> (n,) str, the texts changed in a stated way; "" where the view changes nothing."""
+    cluster: Array | None = None
+    """(n,) str: examples with the same value (an author, a template) are not independent; "" is
+    independent of all others. None: all examples are. It changes intervals, never training."""
 
 
 class Split(NamedTuple):
@@ -89,12 +92,15 @@ class Predictions:
     probability: Array | None  # (n, n_classes) float64, rows sum to 1; None: not known
     classes: tuple[str, ...]  # binary: classes[1] is the positive class
     hidden: Array | None = None  # (n, hidden_size) float32: what the classification head reads
+    cluster: Array | None = None
+    """(n,) str: examples with the same value are not independent; "" is independent of all others.
+    None: all examples are."""
 
     def __post_init__(self) -> None:
         """Refuse tables that no audit could read."""
         n = len(self.example_id)
         columns = [self.label, self.prediction, *self.groups.values()]
-        columns += [c for c in (self.probability, self.hidden) if c is not None]
+        columns += [c for c in (self.probability, self.hidden, self.cluster) if c is not None]
         if any(len(column) != n for column in columns):
             raise ValueError("every column needs one row an example")
         if len(np.unique(self.example_id)) != n:
@@ -115,6 +121,7 @@ class Predictions:
             prediction=self.prediction[rows],
             probability=None if self.probability is None else self.probability[rows],
             hidden=None if self.hidden is None else self.hidden[rows],
+            cluster=None if self.cluster is None else self.cluster[rows],
         )
 
     def with_probability(self, probability: Array) -> "Predictions":

@@ -101,6 +101,7 @@ def _answers(task: Task, probability: Array) -> tuple[Predictions, Predictions]:
             prediction=probability[rows].argmax(axis=1),
             probability=probability[rows],
             classes=task.classes,
+            cluster=None if task.cluster is None else task.cluster[rows],
         )
 
     return answered("validation"), answered("test")

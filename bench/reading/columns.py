@@ -95,6 +95,23 @@ class Source:
         renumber = np.array([*(place[value] for value in written), -1], np.int64)
         return Categories(renumber[pc.fill_null(encoded.indices, -1).to_numpy()], values)
 
+    def clusters(self, column: str) -> Array:
+        """Return a column of cluster names, of which there may be many; "" is missing; (n,) str.
+
+        Spaces around one and a final ".0" do not count, as for a category.
+        """
+        encoded = pc.dictionary_encode(pc.utf8_trim_whitespace(self.strings(column)))
+        names = [_plain(value) for value in encoded.dictionary.to_pylist()]
+        if not names:
+            raise BadInputError(f"{self.path}: column {column!r}: every cluster is missing")
+        code = pc.fill_null(encoded.indices, -1).to_numpy()
+        if len(names) == len(code):
+            raise BadInputError(
+                f"{self.path}: column {column!r}: every row has a cluster of its own, so none is "
+                "one; leave it out, or name the column that rows share"
+            )
+        return Categories(np.asarray(code, np.int64), tuple(names)).strings
+
     def identifiers(self, column: str) -> Array:
         """Return a column in which every value is given, and none twice; (n,) str."""
         found = self.strings(column)

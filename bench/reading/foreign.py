@@ -32,11 +32,14 @@ class Columns:
     groups: tuple[str, ...] = ()
     id: str = ""
     """Without it rows are known by their number."""
+    cluster: str = ""
+    """Rows with the same value (an author, a template) are not independent."""
 
     @property
     def names(self) -> list[str]:
         """Every column that is read."""
         wanted = (self.label, *self.probability, self.prediction, *self.groups, self.id)
+        wanted += (self.cluster,)
         return [name for name in wanted if name]
 
 
@@ -69,6 +72,7 @@ def read(path: Path, columns: Columns, *, classes: tuple[str, ...] = ()) -> Pred
         prediction=_prediction(source, columns, classes, made, probability),
         probability=probability,
         classes=classes,
+        cluster=source.clusters(columns.cluster) if columns.cluster else None,
     )
 
 

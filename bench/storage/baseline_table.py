@@ -48,6 +48,9 @@ def write(path: Path, evidence: Sequence[Evidence]) -> None:
     first = cells[0].answers["test", "original"]
     for name in first.groups:
         columns[records.GROUP + name] = np.concatenate([p.groups[name] for p in parts.values()])
+    if all(p.cluster is not None for p in parts.values()):
+        clusters = [p.cluster for p in parts.values() if p.cluster is not None]
+        columns[records.CLUSTER] = np.concatenate(clusters)
     for index, cell in enumerate(cells):
         _check_same_examples(cell, parts)
         columns |= _columns(index, cell, parts)
@@ -137,6 +140,7 @@ def _answers(
         return None
     stated = columns.get(f"probability:{index}")
     known = None if stated is None else stated[rows].astype(np.float64)
+    cluster = columns.get(records.CLUSTER)
     return Predictions(
         example_id=columns["example_id"][rows],
         label=columns["label"][rows].astype(np.int64),
@@ -148,6 +152,7 @@ def _answers(
         prediction=prediction,
         probability=None if known is None or np.isnan(known).any() else known,
         classes=classes,
+        cluster=None if cluster is None else cluster[rows],
     )
 
 

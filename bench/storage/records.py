@@ -33,6 +33,7 @@ from . import files
 
 TEXT = "text"
 GROUP = "group:"
+CLUSTER = "cluster"
 VIEW = "view:"
 Row = TypeVar("Row", bound=tuple[Any, ...])
 
@@ -49,6 +50,8 @@ def write_task(path: Path, task: Task) -> None:
         columns["text_pair"] = task.text_pair
     columns |= {GROUP + name: column for name, column in task.groups.items()}
     columns |= {VIEW + name: column for name, column in task.views.items()}
+    if task.cluster is not None:
+        columns[CLUSTER] = task.cluster
     facts = {"name": task.name, "classes": list(task.classes), "card": asdict(task.card)}
     write_table(path, columns, facts)
 
@@ -69,6 +72,7 @@ def read_task(path: Path) -> Task:
         classes=tuple(facts["classes"]),
         card=TaskCard(**card),
         views=_prefixed(columns, VIEW),
+        cluster=columns.get(CLUSTER),
     )
 
 
@@ -88,6 +92,8 @@ def write_predictions(path: Path, answers: Mapping[tuple[str, str], Predictions]
     }
     for name in first.groups:
         columns[GROUP + name] = np.concatenate([p.groups[name] for _, p in parts])
+    if all(p.cluster is not None for _, p in parts):
+        columns[CLUSTER] = np.concatenate([p.cluster for _, p in parts if p.cluster is not None])
     if first.probability is not None:
         stacked = np.concatenate([p.probability for _, p in parts if p.probability is not None])
         columns["probability"] = pa.FixedSizeListArray.from_arrays(
@@ -109,7 +115,7 @@ def read_predictions(path: Path) -> dict[tuple[str, str], Predictions]:
     beside = path.with_name("hidden.safetensors")
     hidden = load_file(beside) if beside.is_file() else {}
     keys = dict.fromkeys(zip(columns["split"].tolist(), columns["view"].tolist(), strict=True))
-    probability = columns.get("probability")
+    probability, cluster = columns.get("probability"), columns.get(CLUSTER)
     answers = {}
     for split, view in keys:
         rows = np.flatnonzero((columns["split"] == split) & (columns["view"] == view))
@@ -121,6 +127,7 @@ def read_predictions(path: Path) -> dict[tuple[str, str], Predictions]:
             probability=None if probability is None else probability[rows],
             classes=tuple(facts["classes"]),
             hidden=hidden.get(f"{split}/{view}"),
+            cluster=None if cluster is None else cluster[rows],
         )
     return answers
 

@@ -40,6 +40,7 @@ def predict(
         probability=probability,
         classes=task.classes,
         hidden=hidden,
+        cluster=None if task.cluster is None else task.cluster[rows],
     )
 
 
