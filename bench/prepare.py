@@ -1,6 +1,6 @@
 """Prepare a suite: load its task once, check it, tokenise it once, and lay out its cells."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -83,7 +83,7 @@ def _prepare(suite: Suite, folder: Path, cache: Path) -> Prepared:
     if not files.is_sealed(task_folder):
         loaded = source.load()
         check(loaded)
-        files.write_sealed(task_folder, partial(_write, loaded))
+        files.write_sealed(task_folder, partial(_write, loaded, source.unused()))
     task = records.read_task(task_folder / "task.parquet")
     attribute = mitigated_attribute(suite, task)
     check_selection(suite.training, task, attribute)
@@ -104,12 +104,12 @@ def _prepare(suite: Suite, folder: Path, cache: Path) -> Prepared:
     )
 
 
-def _write(task: Task, folder: Path) -> None:
+def _write(task: Task, unused: Mapping[str, Array], folder: Path) -> None:
     """Write a task and the audit of its data, both made once."""
     from .data_audit import tables as data_tables  # its statistics take a second to import
 
     records.write_task(folder / "task.parquet", task)
-    files.write(folder / DATA_AUDIT, files.to_json(data_tables.tables(task)))
+    files.write(folder / DATA_AUDIT, files.to_json(data_tables.tables(task, unused)))
 
 
 def _encode(task: Task, suite: Suite, folder: Path) -> None:

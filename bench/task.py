@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from . import plugins
-from .schema import Task
+from .schema import Array, Task
 
 PACKAGE = "tunefair.tasks"
 FOLDER = "folder"
@@ -43,6 +43,13 @@ class TaskSource(ABC):
 
         It is asked for at every start, so it reads as little as it can.
         """
+
+    def unused(self) -> Mapping[str, Array]:
+        """Return columns that the task leaves aside: name -> (n,) str, rows as those of `load`.
+
+        The data audit looks for clusters in them.
+        """
+        return {}
 
 
 def identity(source: TaskSource) -> str:

@@ -58,6 +58,10 @@ Positive = Annotated[str, typer.Option(help="Which of two labels is the positive
 Group = Annotated[list[str], typer.Option(help="Column of a group attribute.")]
 Intersections = Annotated[list[str], typer.Option(help="Attributes to cross: A×B.")]
 IdColumn = Annotated[str, typer.Option("--id", help="Column of a stable id.")]
+Cluster = Annotated[
+    str,
+    typer.Option(help="Column of what makes rows alike (author, template): they are drawn whole."),
+]
 Replicates = Annotated[int, typer.Option(min=100, help="Bootstrap draws.")]
 DrawSeed = Annotated[int, typer.Option(help="Of the bootstrap.")]
 MinGroupSize = Annotated[int, typer.Option(min=1, help="Smaller groups make no gap.")]
@@ -198,6 +202,7 @@ def audit(
     group: Group = [],
     intersections: Intersections = [],
     id_column: IdColumn = "",
+    cluster: Cluster = "",
     validation: Annotated[
         Path | None, typer.Option(help="Predictions to fit a temperature on.")
     ] = None,
@@ -215,7 +220,7 @@ def audit(
     from ..schema import AuditSettings
     from ..storage import files
 
-    columns = _columns(label, probability, prediction, positive, group, id_column)
+    columns = _columns(label, probability, prediction, positive, group, (id_column, cluster))
     crossed = of_file.intersections(intersections, columns.groups)
     wanted = of_file.Files(test=file, validation=validation, compare=compare)
     found = of_file.evidence(wanted, columns)
@@ -241,7 +246,7 @@ def _columns(
     prediction: str,
     positive: str,
     group: list[str],
-    id_column: str,
+    examples: tuple[str, str],
 ) -> "Columns":
     from ..reading import foreign
 
@@ -251,7 +256,8 @@ def _columns(
         prediction=prediction,
         positive=positive,
         groups=tuple(group),
-        id=id_column,
+        id=examples[0],
+        cluster=examples[1],
     )
 
 
@@ -261,6 +267,7 @@ def audit_data(
     text: Annotated[str, typer.Option(help="Column of a file's texts.")] = "text",
     label: Annotated[str, typer.Option(help="Column of a file's labels.")] = "label",
     group: Annotated[list[str], typer.Option(help="Column of a group attribute.")] = [],
+    cluster: Cluster = "",
     split: Annotated[str, typer.Option(help="Column that says train, validation or test.")] = "",
 ) -> None:
     """Audit data before any training: counts, copies, lengths, what groups say about labels."""
@@ -271,6 +278,7 @@ def audit_data(
 
     if Path(source).suffix in (".csv", ".parquet", ".jsonl"):
         columns = {"text": text, "label": label, "groups": tuple(group), "split": split}
+        columns["cluster"] = cluster
         kept = {"source": "files", "path": source, "incomplete": "leave_out"}
         choice = suites.TaskChoice.model_validate(kept | columns)
         task = prepare.task_source(choice, folder=Path())
@@ -278,7 +286,7 @@ def audit_data(
         path = suites.find(source)
         task = prepare.source_of(suites.read(path), path.parent)
     with err.status("auditing the data"):
-        tables = data_tables.tables(task.load())
+        tables = data_tables.tables(task.load(), task.unused())
     for table in tables:
         out.print(listing.facts_table(table))
 
@@ -325,6 +333,7 @@ def gate(
     group: Group = [],
     intersections: Intersections = [],
     id_column: IdColumn = "",
+    cluster: Cluster = "",
     replicates: Replicates = 2000,
     seed: DrawSeed = 0,
     min_group_size: MinGroupSize = 30,
@@ -345,7 +354,7 @@ def gate(
         from ..measuring import of_file
         from ..schema import AuditSettings
 
-        columns = _columns(label, probability, prediction, positive, group, id_column)
+        columns = _columns(label, probability, prediction, positive, group, (id_column, cluster))
         settings = AuditSettings(
             replicates=replicates,
             min_group_size=min_group_size,

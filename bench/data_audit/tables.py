@@ -1,22 +1,61 @@
 """The data audit as titled tables: for the terminal, and the last section of a report."""
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from types import MappingProxyType
 
 from ..facts import FactTable
-from ..schema import Task
+from ..schema import Array, Task
+from . import alike
 from .counts import SPLITS, DataAudit, audit
 
 BINARY = 2
 
 
-def tables(task: Task) -> tuple[FactTable, ...]:
-    """Return what can be known of a task's data before any training; never a text."""
+def tables(
+    task: Task, unused: Mapping[str, Array] = MappingProxyType({})
+) -> tuple[FactTable, ...]:
+    """Return what can be known of a task's data before any training; never a text.
+
+    Parameters
+    ----------
+    unused
+        Column -> (n,) str of what the task's source holds besides: clusters are looked for there.
+    """
     found = audit(task)
     return tuple(
         table._replace(rows=tuple(tuple(map(_said, row)) for row in table.rows))
-        for table in _all(found)
+        for table in (*_all(found), *_clusters(task, unused))
         if table.rows
+    )
+
+
+def _clusters(task: Task, unused: Mapping[str, Array]) -> Iterator[FactTable]:
+    """Yield the cluster column as it is, and the columns that look like one."""
+    columns = (
+        "column",
+        "values",
+        "rows a value",
+        "largest",
+        "label alike within (ICC)",
+        "standard errors ×",
+        "values in training and in test",
+    )
+    if task.cluster is not None:
+        yield FactTable(
+            "Clusters",
+            columns,
+            (alike.described(task, "cluster", task.cluster),),
+            "Intervals and tests go by whole clusters. Standard errors ×: how much wider they "
+            "get if errors are as alike within a cluster as labels are.",
+        )
+    yield FactTable(
+        "Columns that look like clusters",
+        columns,
+        tuple(alike.alike(task, unused)),
+        "Many rows share a value, and their labels are alike: such rows are not independent, and "
+        "intervals that take them to be are too narrow. Name the column: --cluster COLUMN, or "
+        'cluster = "COLUMN" in [task].',
     )
 
 

@@ -140,7 +140,7 @@ def numbers(evidence: Evidence, sample: Sample, chosen: Sequence[GateRule]) -> N
             waiting = [r for r in rules_of_pass if not _is_settled(r, found)]
             wanted = {r.metric for r in waiting} & set(audit.metrics)
             sample.settings = replace(settings, only=tuple(wanted))
-            for estimate in audit.estimates(evidence, sample) if wanted else ():
+            for estimate in sample.resting(audit.estimates(evidence, sample)) if wanted else ():
                 if estimate.metric in wanted:
                     found.setdefault(estimate.place, estimate)
     sample.settings = settings

@@ -143,7 +143,7 @@ class _Study:
         """Make the rows of one strategy; two audits that measure one number give one row."""
         sides: dict[Place, Side] = {}
         for name, audit in self.audits.items():
-            for estimate in audit.estimates(evidence, self.sample):
+            for estimate in self.sample.resting(audit.estimates(evidence, self.sample)):
                 if estimate.place in sides:
                     continue
                 sides[estimate.place] = side(

@@ -36,6 +36,11 @@ def read(path: Path, columns: list[str]) -> pa.Table:
         raise BadInputError(f"{path}: {_fault(path, header, columns, delimiter)}") from None
 
 
+def header(path: Path) -> list[str]:
+    """Return the column names of a CSV file."""
+    return _header(path)[0]
+
+
 def _parse(path: Path, columns: list[str], delimiter: str) -> pa.Table:
     return pc.read_csv(
         path,

@@ -26,13 +26,22 @@ def read(path: Path, columns: list[str]) -> pa.Table:
         A line is no JSON object, in another encoding or nested too deeply; the lines have too
         many different keys; or a column is missing.
     """
-    _check_lines(path)
-    try:
-        table = pj.read_json(path)
-    except pa.ArrowException:
-        raise BadInputError(f"{path}: {_fault(path)}") from None
+    table = _whole(path)
     typed.check(path, table.column_names, columns)
     return table.select(columns)
+
+
+def names(path: Path) -> tuple[str, ...]:
+    """Return the keys that occur in any line."""
+    return tuple(_whole(path).column_names)
+
+
+def _whole(path: Path) -> pa.Table:
+    _check_lines(path)
+    try:
+        return pj.read_json(path)
+    except pa.ArrowException:
+        raise BadInputError(f"{path}: {_fault(path)}") from None
 
 
 def _check_lines(path: Path) -> None:

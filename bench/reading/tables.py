@@ -45,6 +45,16 @@ def read(path: Path, columns: Sequence[str]) -> pa.Table:
     return table
 
 
+def names(path: Path) -> tuple[str, ...]:
+    """Return the columns of a table that `read` accepts."""
+    suffix = path.suffix.lower()
+    if suffix == ".parquet":
+        return tuple(pq.read_schema(path).names)
+    if suffix in (".csv", ".tsv"):
+        return tuple(csv_tables.header(path))
+    return json_tables.names(path)
+
+
 def _read_parquet(path: Path, columns: list[str]) -> pa.Table:
     try:
         typed.check(path, pq.read_schema(path).names, columns)

@@ -36,6 +36,9 @@ class Estimate:
     values: Array  # (n_seeds, 1 + replicates): column 0 is the sample as it is
     n: int
     """Examples that it rests on: a rate's denominator."""
+    clusters: float = 0.0
+    """Effective number of clusters that these are in; 0: examples are independent, or the audit
+    leaves it to `Sample.resting`."""
     family: Family = "mean"
     sampling_bias: Array | None = None  # (n_seeds, 2)
     """Of an error of bins: what sampling adds to it, and how wrong that may be."""
@@ -61,6 +64,11 @@ class Estimate:
     def defined(self) -> bool:
         """Whether every seed has a value."""
         return bool(np.isfinite(self.theta).all())
+
+    @property
+    def independent(self) -> float:
+        """How many independent examples it is worth at least: what degrees of freedom count."""
+        return min(self.clusters, self.n) if self.clusters else float(self.n)
 
     def of_seed(self, index: int) -> "Estimate":
         """Return the same estimate for one seed: its interval is of examples only."""

@@ -18,6 +18,8 @@ class GroupRate:
     name: str
     values: Array  # (n_kinds, n_groups, n_seeds, 1 + replicates)
     n: Array  # (n_kinds, n_groups) examples each rests on
+    clusters: Array | None = None
+    """(n_kinds, n_groups) effective numbers of clusters that these are in, if they are."""
     floor: Array | None = None  # (n_kinds, n_groups, n_seeds, replicates): without disparity
     sampling_bias: Array | None = None  # (n_groups, n_seeds, 2), of an error of bins
     family: Family = "rate"
@@ -37,6 +39,7 @@ class GroupRate:
             group=grouping.names[group],
             values=self.values[kind, group],
             n=int(self.n[kind, group]),
+            clusters=0.0 if self.clusters is None else float(self.clusters[kind, group]),
             family=self.family,
             sampling_bias=None if self.sampling_bias is None else self.sampling_bias[group],
             undefined=self.missing,

@@ -37,6 +37,7 @@ def counted_rates(
     values = _over_seeds(sample, grouping, tables, _rates)
     floor = _floors(sample, grouping, tables, _rates) if floors else None
     rests_on = np.mean([_rests_on(table) for table in tables], axis=0)
+    clusters = _clusters(sample, grouping, [p.prediction for p in seeds])
     n_labels = len(sample.classes)
     ends = np.cumsum([0, 1, n_labels, *[len(one_or_all(n_labels))] * len(RATES)])
     names = ("accuracy", "cell_accuracy", *RATES)
@@ -46,6 +47,7 @@ def counted_rates(
             values=values[start:end],
             floor=None if floor is None else floor[start:end],
             n=rests_on[start:end, : len(grouping.names)],
+            clusters=None if clusters is None else clusters[start:end],
             missing=MISSING.get(name, "no such examples"),
         )
         for name, start, end in zip(names, ends, ends[1:], strict=False)
@@ -123,3 +125,28 @@ def _rests_on(table: Table) -> Array:
     counts = counts.reshape(*table.shape, 1, 1).astype(np.float64)
     by_label = square(counts)[..., 0].sum(axis=2)
     return np.concatenate([by_label.sum(axis=1)[None], by_label.T, *denominators(counts)])
+
+
+def _clusters(sample: Sample, grouping: Grouping, predictions: Sequence[Array]) -> Array | None:
+    """Return the effective number of clusters that each of `_rates` rests on (n_kinds, n_groups).
+
+    Of a precision's, which differ from seed to seed, the mean.
+    """
+    size, n_classes = len(grouping.names), len(sample.classes)
+
+    def within(chosen: Array) -> Array:
+        rows = chosen & (grouping.code < size)
+        number = sample.effective_clusters(np.where(rows, grouping.code, -1), size)
+        return np.zeros(size) if number is None else number
+
+    if sample.clusters is None:
+        return None
+    every = within(np.ones(sample.n, dtype=bool))
+    of_label = [within(sample.label == c) for c in range(n_classes)]
+    by_class = []
+    for c in one_or_all(n_classes):
+        negative = within(sample.label != c)
+        selected = np.mean([within(p == c) for p in predictions], axis=0)
+        by_class.append([every, every, of_label[c], negative, of_label[c], selected])
+    rates = np.swapaxes(np.array(by_class), 0, 1).reshape(-1, size)
+    return np.concatenate([every[None], of_label, rates])

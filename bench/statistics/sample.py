@@ -1,5 +1,6 @@
 """Bootstrap and permutation draws of the test examples, the same for every strategy.
 
+Where examples come in clusters (of one author, say), whole clusters are drawn and permuted.
 Every number of an audit is a function of sums over rows. A `Table` says which sum each row adds
 to; `Sample.bootstrap` returns a statistic of the table for the examples as they are and for every
 draw of them, `Sample.permuted` for draws without disparity. Memory is bounded whatever n: at most
@@ -7,14 +8,18 @@ draw of them, `Sample.permuted` for draws without disparity. Memory is bounded w
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import replace
 from functools import cached_property
 from typing import NamedTuple
 
 import numpy as np
 
 from ..schema import Array, AuditSettings, BadInputError, Evidence, Predictions
+from .clusters import clusters_of
+from .estimates import Estimate
+from .exchange import Exchange
 from .grouping import Grouping, everyone, groupings
-from .units import CHUNK, ROWS, Units, patterns, row_units
+from .units import CHUNK, ROWS, Units, cluster_units, patterns, row_units
 
 BINARY = 2
 """Number of classes of a binary task; classes[1] is the positive one."""
@@ -82,14 +87,21 @@ class Sample:
         _check_same_examples(evidence)
         self.everyone = everyone(self.n)
         self.groupings, self.left_out = groupings(first.groups, settings)
+        self._all_groupings = (self.everyone, *self.groupings)  # a gate may look at fewer
+        self.clusters = clusters_of([p for e in evidence for p in e.test])
         columns = [g.code for g in self.groupings] + [self.label]
-        self._patterns = patterns(columns + [p.prediction for e in evidence for p in e.test])
+        columns += [p.prediction for e in evidence for p in e.test]
+        self._patterns = patterns(columns) if self.clusters is None else None
         self._shuffled: dict[str, Array] = {}
+        self._exchanged: dict[str, Exchange] = {}
 
     @cached_property
     def _rows(self) -> Units:
-        """Rows or blocks of them, drawn when first asked for."""
+        """Rows, clusters of them or blocks of either, drawn when first asked for."""
         rng = np.random.default_rng(self.settings.seed)
+        if self.clusters is not None:
+            known = self.clusters
+            return cluster_units(known.code, known.number, self.settings.replicates, rng)
         return row_units(self.n, self.settings.replicates, rng)
 
     @cached_property
@@ -133,7 +145,7 @@ class Sample:
         value, influence = [], []
         for number, moves in smooth:
             value.append(number)
-            influence.append(np.bincount(units.of_row, moves, units.number))
+            influence.append(np.bincount(units.of_row, moves * units.weight, units.number))
         matrix = np.array(influence, dtype=np.float32)
         moved = np.concatenate([matrix @ chunk for chunk in units.chunks(len(matrix))], axis=1)
         values = np.array(value)[:, None]
@@ -142,11 +154,15 @@ class Sample:
     def permuted(self, table: Table, grouping: Grouping, statistic: Statistic) -> Array:
         """Return a statistic (..., replicates) with groups permuted within label: no disparity.
 
+        Clusters stay together (see bench/statistics/exchange.py).
         One permutation serves all seeds and strategies, so a mean over seeds keeps its noise.
         Above `ROWS` rows the sums are drawn from the normal limit of the permutation distribution
         (Hoeffding 1951, combinatorial central limit theorem) with its exact mean and covariance.
         """
         table = table._replace(group=grouping.code)
+        if self.clusters is not None:
+            sums = self._exchange(grouping).sums(table.cell, table.shape[1], table.columns)
+            return np.concatenate([statistic(chunk) for chunk in sums], axis=-1)
         if self.n > ROWS:
             return statistic(self._normal_limit(table))
         codes = self._shuffles(grouping)
@@ -169,6 +185,56 @@ class Sample:
                 codes[:, rows] = rng.permuted(codes[:, rows], axis=1)
             self._shuffled[grouping.attribute] = codes
         return self._shuffled[grouping.attribute]
+
+    def resting(self, estimates: Iterable[Estimate]) -> Iterator[Estimate]:
+        """Yield an audit's estimates, each knowing how many clusters it rests on.
+
+        Where the audit has not said it, those of its group: of the whole set where there is none.
+        """
+        if self.clusters is None:
+            yield from estimates
+            return
+        for estimate in estimates:
+            parts = tuple(tuple(self.resting(kind)) for kind in estimate.parts)
+            number = estimate.clusters or self._clusters_of.get(
+                (estimate.attribute, estimate.group), self._clusters_of["", ""]
+            )
+            yield replace(estimate, parts=parts, clusters=number)
+
+    @cached_property
+    def _clusters_of(self) -> dict[tuple[str, str], float]:
+        """(attribute, group) -> effective number of clusters."""
+        if self.clusters is None:
+            return {}
+        known: dict[tuple[str, str], float] = {}
+        for grouping in self._all_groupings:
+            number = self.clusters.effective(grouping.code, grouping.size)
+            known |= {
+                (grouping.attribute, name): float(number[index])
+                for index, name in enumerate(grouping.names)
+            }
+        return known
+
+    def effective_clusters(self, stratum: Array, n_strata: int) -> Array | None:
+        """Return the effective number of clusters of each stratum; None: examples are independent.
+
+        Parameters
+        ----------
+        stratum
+            (n,) int64; -1: in none.
+        """
+        return None if self.clusters is None else self.clusters.effective(stratum, n_strata)
+
+    def _exchange(self, grouping: Grouping) -> Exchange:
+        """Return the draws of clustered groups; kept for the next caller."""
+        if self.clusters is None:
+            raise ValueError("examples are independent")
+        if grouping.attribute not in self._exchanged:
+            settings = self.settings
+            self._exchanged[grouping.attribute] = Exchange(
+                self.clusters, grouping.code, self.label, settings.replicates, settings.seed
+            )
+        return self._exchanged[grouping.attribute]
 
     def _normal_limit(self, table: Table) -> Array:
         rng = np.random.default_rng([self.settings.seed, 1])

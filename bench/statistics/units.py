@@ -1,4 +1,4 @@
-"""What a bootstrap draws: rows, random blocks of rows, or patterns that many rows share."""
+"""What a bootstrap draws: rows, clusters of them, random blocks, or patterns that rows share."""
 
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
@@ -29,6 +29,8 @@ class Units(NamedTuple):
     of_row: Array  # (n,) int64, the unit of each row
     drawn: tuple[Array, ...]
     """(n_units, some replicates) each: how often a unit is drawn; contiguous, for speed."""
+    weight: float = 1.0
+    """What a drawn unit counts."""
 
     @property
     def number(self) -> int:
@@ -49,7 +51,7 @@ class Units(NamedTuple):
         columns
             (n_values, n) what each row adds there.
         """
-        values = columns.astype(np.float32)
+        values = (columns * self.weight).astype(np.float32)
         n_values, n_units = len(values), self.number
         shape = (n_cells * n_values, n_units)
         if n_units < len(cell) and shape[0] * n_units <= BLOCKED:
@@ -71,15 +73,45 @@ class Units(NamedTuple):
 
 def row_units(n: int, replicates: int, rng: np.random.Generator) -> Units:
     """Draw rows, or blocks of rows, with replacement."""
-    units = n if n <= ROWS else BLOCKS
-    of_row = np.arange(n) if n <= ROWS else rng.permutation(n) % BLOCKS
+    of_row, units = _grouped(np.arange(n), n, rng)
+    return Units(of_row, _chosen(units, units, replicates, rng))
+
+
+def cluster_units(code: Array, number: int, replicates: int, rng: np.random.Generator) -> Units:
+    """Draw whole clusters, or blocks of them, with replacement.
+
+    One fewer than there are, each counting number / (number - 1): the variance of a sum is then
+    that of clusters without bias, however few they are (Rao & Wu 1988, JASA 83, the rescaling
+    bootstrap).
+
+    Parameters
+    ----------
+    code, number
+        (n,) int64, the cluster of each row, and how many there are.
+    """
+    of_row, units = _grouped(code, number, rng)
+    drawn = _chosen(units, units - 1, replicates, rng)
+    return Units(of_row, drawn, units / (units - 1))
+
+
+def _grouped(code: Array, number: int, rng: np.random.Generator) -> tuple[Array, int]:
+    """Return the unit of each row, and their number: random blocks where there are many."""
+    if number <= ROWS:
+        return code, number
+    return np.asarray((rng.permutation(number) % BLOCKS)[code]), BLOCKS
+
+
+def _chosen(
+    units: int, times: int, replicates: int, rng: np.random.Generator
+) -> tuple[Array, ...]:
+    """Return how often each unit is among `times` draws with replacement."""
     held = np.float32 if units * replicates <= HELD else np.uint8
     drawn = []
     for width in _widths(units, replicates):
-        chosen = rng.integers(0, units, size=(width, units)) + units * np.arange(width)[:, None]
+        chosen = rng.integers(0, units, size=(width, times)) + units * np.arange(width)[:, None]
         count = np.bincount(chosen.ravel(), minlength=width * units).reshape(width, units)
         drawn.append(count.T.astype(held, order="C"))
-    return Units(of_row, tuple(drawn))
+    return tuple(drawn)
 
 
 def _widths(units: int, replicates: int) -> Iterator[int]:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
+import pyarrow as pa
 
 from ..reading import class_order
 from ..reading.columns import Categories, Source
@@ -44,6 +45,10 @@ class Table(TaskSource):
     """Columns of group attributes."""
     id: str = ""
     """Column of ids; without it an id is the hash of the texts."""
+    cluster: str = ""
+    """Column of what makes examples alike: an author, a template, a thread. Intervals and tests
+    then go by whole clusters; a missing value is a cluster of its own. It changes no training and
+    no split: a split column can keep clusters together."""
     positive: str = ""
     """Which of two labels is the positive class."""
     label_threshold: float | None = None
@@ -71,6 +76,7 @@ class Table(TaskSource):
     def columns(self) -> list[str]:
         """Every column that is read."""
         wanted = (self.text, self.text_pair, self.label, *self.groups, self.split_column, self.id)
+        wanted += (self.cluster,)
         return [name for name in wanted if name]
 
     @property
@@ -100,7 +106,7 @@ def task(source: Source, table: Table, *, name: str, card: TaskCard) -> Task:
     """
     rows = source.table.num_rows
     if table.incomplete == "leave_out":
-        source = source.complete(table.columns)
+        source = source.complete([name for name in table.columns if name != table.cluster])
     text = _texts(source, table.text)
     pair = _texts(source, table.text_pair) if table.text_pair else None
     whole = [text] if pair is None else [text, pair]
@@ -121,12 +127,25 @@ def task(source: Source, table: Table, *, name: str, card: TaskCard) -> Task:
         ),
         classes=classes,
         views=views,
+        cluster=source.clusters(table.cluster) if table.cluster else None,
         card=replace(
             card,
             warnings=tuple(_warnings(table.groups, rows - len(text))),
             label_kept_in=_kept(table, views),
         ),
     )
+
+
+def unused(source: Source, table: Table) -> dict[str, Array]:
+    """Return the columns of single values that the task leaves aside, rows as those of `task`."""
+    used = set(table.columns)
+    if table.incomplete == "leave_out":
+        source = source.complete([name for name in table.columns if name != table.cluster])
+    found = {}
+    for name in dict.fromkeys(source.table.column_names):
+        if name not in used and not pa.types.is_nested(source.table.schema.field(name).type):
+            found[name] = source.strings(name).fill_null("").to_numpy(zero_copy_only=False)
+    return {name: column.astype(object) for name, column in found.items()}
 
 
 def _label(source: Source, table: Table) -> tuple[Array, tuple[str, ...]]:

@@ -1,11 +1,13 @@
 """Your own rows: a CSV, Parquet or JSON Lines file with a text, a label and group columns."""
 
+from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from ..reading import tables
 from ..reading.columns import Source
-from ..schema import Task, TaskCard
+from ..schema import Array, Task, TaskCard
 from . import _tabular
 
 
@@ -40,6 +42,13 @@ class Files(_tabular.Table):
             fingerprint=_tabular.sha256(self.file),
         )
         return _tabular.task(source, self, name=self.file.stem, card=card)
+
+    def unused(self) -> Mapping[str, Array]:
+        """Return the other columns of the file, those with a name of their own."""
+        count = Counter(tables.names(self.file))
+        once = [name for name, times in count.items() if times == 1]
+        source = Source(self.file, tables.read(self.file, once))
+        return _tabular.unused(source, self)
 
     def fingerprint(self) -> str:
         """Return the identity of the rows: the files' bytes and the options, not their names."""

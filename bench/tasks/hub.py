@@ -2,6 +2,7 @@
 
 import hashlib
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -9,7 +10,7 @@ from typing import Any
 import pyarrow as pa
 
 from ..reading import columns
-from ..schema import BadInputError, Task, TaskCard
+from ..schema import Array, BadInputError, Task, TaskCard
 from . import _tabular
 
 _SPLIT = "split"  # our name of the column that says which split a row was in
@@ -95,6 +96,12 @@ class Hub(_tabular.Table):
         )
         return _tabular.task(source, self, name=card.title, card=card)
 
+    def unused(self) -> Mapping[str, Array]:
+        """Return the other columns of the data set, of single values."""
+        origin = self.origin
+        source = columns.Source(Path(origin.shown), _read(origin, self, everything=True))
+        return _tabular.unused(source, self)
+
     def fingerprint(self) -> str:
         """Return the identity of the rows: revision (of a folder: its bytes) and options."""
         terms = [_tabular.sha256(self.lexicon_file)] if self.lexicon_file else []
@@ -102,8 +109,8 @@ class Hub(_tabular.Table):
         return _tabular.fingerprint([self.origin.content, *terms], options)
 
 
-def _read(origin: _Origin, chosen: Hub) -> pa.Table:
-    """Return the wanted columns of all splits under one another, named classes as names."""
+def _read(origin: _Origin, chosen: Hub, *, everything: bool = False) -> pa.Table:
+    """Return the columns of all splits under one another, named classes as names."""
     import datasets
 
     datasets.disable_progress_bars()
@@ -124,12 +131,15 @@ def _read(origin: _Origin, chosen: Hub) -> pa.Table:
             raise BadInputError(
                 f"{origin.shown}: {split} = {theirs!r}: no such split; there are: {known}"
             )
-    parts = [_part(origin, found[theirs], split, chosen) for split, theirs in given.items()]
+    wanted = [name for name in chosen.columns if name != _SPLIT]
+    for theirs in given.values() if everything else ():
+        wanted += [name for name in found[theirs].column_names if name != _SPLIT]
+    wanted = list(dict.fromkeys(wanted))
+    parts = [_part(origin, found[theirs], split, wanted) for split, theirs in given.items()]
     return pa.concat_tables(parts, promote_options="permissive")
 
 
-def _part(origin: _Origin, rows: Any, split: str, chosen: Hub) -> pa.Table:
-    wanted = [name for name in chosen.columns if name != _SPLIT]
+def _part(origin: _Origin, rows: Any, split: str, wanted: list[str]) -> pa.Table:
     columns.check(Path(origin.shown), rows.column_names, wanted)
     table: pa.Table = rows.select_columns(wanted).with_format("arrow")[:]
     for name in wanted:
