@@ -41,10 +41,10 @@ def table(kind: str) -> Table:
 
 def facts_table(table: facts.FactTable) -> Table:
     """Return a table of plain facts for the terminal, numbers to the right."""
-    shown = Table(title=table.title, caption=table.note or None, title_justify="left")
+    shown = Table(title=table.title, caption=escape(table.note) or None, title_justify="left")
     for number, name in enumerate(table.columns):
         figures = all(isinstance(row[number], int | float) for row in table.rows)
-        shown.add_column(name, justify="right" if figures else "left")
+        shown.add_column(escape(name), justify="right" if figures else "left")
     for row in table.rows:
         shown.add_row(*map(_cell, row))
     return shown
