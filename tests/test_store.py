@@ -21,7 +21,7 @@ from tunefair.schema import (
 from tunefair.storage import records
 
 
-def predictions(n=7, hidden=False, known=True):
+def predictions(n=7, hidden=False, known=True, clustered=False):
     rng = np.random.default_rng(n)
     p = rng.dirichlet(np.ones(3), n)
     return Predictions(
@@ -32,12 +32,13 @@ def predictions(n=7, hidden=False, known=True):
         probability=p if known else None,
         classes=("x", "y", "z"),
         hidden=rng.normal(size=(n, 4)).astype(np.float16) if hidden else None,
+        cluster=rng.choice(["one", "two", ""], n) if clustered else None,
     )
 
 
 def assert_same(a, b):
     assert a.classes == b.classes
-    for name in ("example_id", "label", "prediction", "probability", "hidden"):
+    for name in ("example_id", "label", "prediction", "probability", "hidden", "cluster"):
         np.testing.assert_array_equal(getattr(a, name), getattr(b, name), err_msg=name)
     assert list(a.groups) == list(b.groups)
     for name in a.groups:
@@ -46,11 +47,12 @@ def assert_same(a, b):
 
 @pytest.mark.parametrize("hidden", [False, True])
 @pytest.mark.parametrize("known", [False, True])
-def test_predictions_come_back(tmp_path, hidden, known):
+@pytest.mark.parametrize("clustered", [False, True])
+def test_predictions_come_back(tmp_path, hidden, known, clustered):
     written = {
-        ("validation", "original"): predictions(5, hidden, known),
-        ("test", "original"): predictions(7, hidden, known),
-        ("test", "swap:dominant"): predictions(3, hidden, known),
+        ("validation", "original"): predictions(5, hidden, known, clustered),
+        ("test", "original"): predictions(7, hidden, known, clustered),
+        ("test", "swap:dominant"): predictions(3, hidden, known, clustered),
     }
     records.write_predictions(tmp_path / "p.parquet", written)
     read = records.read_predictions(tmp_path / "p.parquet")
@@ -112,6 +114,7 @@ def test_a_task_comes_back_whatever_its_texts(tmp_path_factory, texts):
         classes=("x", "y"),
         card=card,
         views={"swap:a": np.array(texts, dtype=object)},
+        cluster=np.full(n, "thread"),
     )
     path = tmp_path_factory.mktemp("task") / "task.parquet"
     records.write_task(path, task)
@@ -119,6 +122,7 @@ def test_a_task_comes_back_whatever_its_texts(tmp_path_factory, texts):
     assert read.text.tolist() == texts
     assert read.views["swap:a"].tolist() == texts
     assert read.card == card
+    assert read.cluster.tolist() == ["thread"] * n
 
 
 @pytest.mark.parametrize("content", [b"", b"PAR1", b"not a table"])
