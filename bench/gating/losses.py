@@ -13,7 +13,7 @@ import numpy as np
 from ..measuring.contrasts import PairedDifference, Side, difference, side
 from ..schema import Metric
 from ..statistics.estimates import CENTRED, CENTRING, Estimate, Family, bias
-from ..statistics.spread import Spread
+from ..statistics.spread import MANY, Spread
 from ..statistics.summary import shared_variance
 
 HIT_OR_MISS: frozenset[Family] = frozenset({"rate", "gap", "ratio", "worst"})
@@ -50,6 +50,8 @@ class Noise(NamedTuple):
     sides: tuple[Seeds, Seeds]
     centring: float = 1.0
     """Times that taking the bootstrap bias off raises the variance."""
+    examples_df: float = MANY
+    """Degrees of freedom of `examples`, where these come in clusters."""
 
     def spread(self, examples: float = 1, seeds: int = 0) -> Spread:
         """Return the uncertainty with `examples` times the examples and `seeds` more seeds a side.
@@ -58,7 +60,9 @@ class Noise(NamedTuple):
         """
         trained = sum(s.variance / (s.number + seeds) for s in self.sides)
         df = min(s.df for s in self.sides) + 2 * seeds
-        return Spread(self.examples / examples, trained, df)
+        return Spread(
+            self.examples / examples, trained, df, min(self.examples_df * examples, MANY)
+        )
 
     @property
     def true_total(self) -> float:
@@ -113,7 +117,9 @@ def loss(run: Estimate, baseline: Estimate, metric: Metric) -> Loss:
         return Loss(difference=found, noise=Noise(np.nan, _seeds(run, baseline)))
     moved = run.values[:, 1:].mean(axis=0) - baseline.values[:, 1:].mean(axis=0)
     examples = float(moved.var(ddof=1)) if len(moved) > 1 else 0.0
-    noise = Noise(max(examples, least_variance(run)), _seeds(run, baseline), centring(run))
+    noise = Noise(
+        max(examples, least_variance(run)), _seeds(run, baseline), centring(run), examples_df(run)
+    )
     return Loss(
         difference=replace(found, spread=noise.spread()),
         noise=noise,
@@ -142,6 +148,11 @@ def centring(estimate: Estimate) -> float:
     return CENTRING if estimate.family in CENTRED else 1.0
 
 
+def examples_df(estimate: Estimate) -> float:
+    """Return the degrees of freedom of the variance by examples: few only where clusters are."""
+    return estimate.examples_df if estimate.clusters else MANY
+
+
 def _side(estimate: Estimate) -> Side:
     """Reduce an estimate; one that does not depend on examples has draws that never move."""
     if estimate.family == "point":
@@ -158,7 +169,8 @@ def least_variance(estimate: Estimate) -> float:
     """
     if estimate.family not in HIT_OR_MISS:
         return 0.0
-    n = max(min((p.n for kind in estimate.parts for p in kind), default=estimate.n), 1)
+    parts = (p.independent for kind in estimate.parts for p in kind)
+    n = max(min(parts, default=estimate.independent), 1)
     return (n + 1) / (n + 2) ** 2 / n
 
 

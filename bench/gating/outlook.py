@@ -16,6 +16,7 @@ from .losses import (
     Noise,
     Seeds,
     centring,
+    examples_df,
     expected_shrinkage,
     least_variance,
     trained,
@@ -92,7 +93,7 @@ class Outlook(NamedTuple):
         least = least_variance(estimate)
         df = run.df + baseline.df  # a test moderates both sides together
         sides = (run._replace(df=df), baseline._replace(df=df))
-        return Noise(max(examples, least), sides, centring(estimate))
+        return Noise(max(examples, least), sides, centring(estimate), examples_df(estimate))
 
 
 def outlook(estimate: Estimate, metric: Metric, alike: Sequence[Estimate]) -> Outlook:

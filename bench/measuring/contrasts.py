@@ -55,6 +55,8 @@ class Side(NamedTuple):
     """A trained strategy with one seed."""
     counted_twice: float = 0.0
     """Part of the seeds' variance of the mean that the examples explain, and count again."""
+    examples_df: float = MANY
+    """Degrees of freedom of the examples' variance, where they come in clusters."""
 
 
 def side(estimate: Estimate, seeds: tuple[int, ...], *, trained_once: bool = False) -> Side:
@@ -71,6 +73,7 @@ def side(estimate: Estimate, seeds: tuple[int, ...], *, trained_once: bool = Fal
         undefined=reason,
         trained_once=trained_once,
         counted_twice=examples_in_seeds(estimate.values) / len(estimate.values),
+        examples_df=estimate.examples_df if estimate.clusters else MANY,
     )
 
 
@@ -171,13 +174,14 @@ def difference(
 def _spread(
     examples: float, first: Side, second: Side, shared: Prior | None, *, matched: bool
 ) -> Spread:
+    df = min(first.examples_df, second.examples_df)
     if shared is not None:
         twice = first.counted_twice + second.counted_twice
         examples *= CENTRING if first.family in CENTRED else 1
-        return Spread(examples, *moderated(shared, first.theta, second.theta), counted_twice=twice)
+        return Spread(examples, *moderated(shared, first.theta, second.theta), df, twice)
     if matched and len(first.theta) == len(second.theta):
-        return spread((examples, MANY), seeds_part(first.theta - second.theta))
-    return spread((examples, MANY), seeds_part(first.theta), seeds_part(second.theta))
+        return spread((examples, df), seeds_part(first.theta - second.theta))
+    return spread((examples, df), seeds_part(first.theta), seeds_part(second.theta))
 
 
 def moderated(shared: Prior, *thetas: Array) -> Part:

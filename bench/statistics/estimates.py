@@ -70,6 +70,11 @@ class Estimate:
         """How many independent examples it is worth at least: what degrees of freedom count."""
         return min(self.clusters, self.n) if self.clusters else float(self.n)
 
+    @property
+    def examples_df(self) -> float:
+        """Degrees of freedom of what the examples add to a variance: few clusters have few."""
+        return max(self.independent - 1, 1.0)
+
     def of_seed(self, index: int) -> "Estimate":
         """Return the same estimate for one seed: its interval is of examples only."""
         one = slice(index, index + 1)

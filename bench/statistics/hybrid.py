@@ -126,7 +126,9 @@ def _noisy(
     """
     values = np.array([e.values[:, : draws + 1] for e in rates])  # (n_groups, n_seeds, 1 + draws)
     theta, moved = values[..., 0], (values[..., 1:] - values[..., :1]).mean(axis=1)
-    variance, error = _never_still(theta.mean(axis=1), moved, np.array([e.n for e in rates]), rng)
+    variance, error = _never_still(
+        theta.mean(axis=1), moved, np.array([e.independent for e in rates]), rng
+    )
     inside = np.array([examples_in_seeds(v) for v in values])
     seeds = _seeds(theta, variance, inside, together=together)
     number = theta.shape[1]

@@ -83,7 +83,7 @@ def _wilson(found: Summary, deviation: Spread) -> Interval:
     """Wilson (1927) with the effective sample size p(1−p)/total²."""
     p = float(np.clip(found.value, 0, 1))
     t = deviation.quantile(0.5 + LEVEL / 2)
-    n = p * (1 - p) / deviation.total**2 if 0 < p < 1 else float(found.n)
+    n = p * (1 - p) / deviation.total**2 if 0 < p < 1 else found.n
     centre = (p + t**2 / 2 / n) / (1 + t**2 / n)
     half = t / (1 + t**2 / n) * np.sqrt(p * (1 - p) / n + t**2 / 4 / n**2)
     return Interval(centre - half, centre + half)

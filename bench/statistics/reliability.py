@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from ..schema import Array, ReliabilityBin
-from .binning import EDGES, binned, equal_width
+from .binning import BINS, EDGES, binned, equal_width
 from .estimates import Estimate
 from .grouping import Grouping
 from .intervals import interval
@@ -28,8 +28,10 @@ def reliability_bins(
     ]
     observed = np.stack([sample.bootstrap(table, _observed) for table in tables])
     sums = np.stack([table.observed[..., 0] for table in tables])
+    alike = sample.effective_clusters(tables[0].flat, grouping.size * BINS)
     for g, b in np.argwhere(sums[:, :, :, 2].sum(axis=0)[: len(grouping.names)]):
-        point = _point(sums[:, g, b], observed[:, g, b], int(b))
+        clusters = 0.0 if alike is None else float(alike[g * BINS + b])
+        point = _point(sums[:, g, b], observed[:, g, b], int(b), clusters)
         yield point._replace(attribute=grouping.attribute, group=grouping.names[g])
 
 
@@ -38,14 +40,16 @@ def _observed(sums: Array) -> Array:
     return keep_observed(ratio(sums[:, :, 1], sums[:, :, 2]))
 
 
-def _point(sums: Array, observed: Array, index: int) -> ReliabilityBin:
-    """Return one bin over the seeds (n_seeds, ...) that have examples in it."""
+def _point(sums: Array, observed: Array, index: int, clusters: float) -> ReliabilityBin:
+    """Return one bin over the seeds (n_seeds, ...) that have examples in it.
+
+    `clusters` is the effective number of clusters that these are in; 0: they are independent.
+    """
     occupied = sums[:, 2] > 0
     count = sums[occupied, 2]
     happened = observed[occupied]
-    share = Estimate(
-        metric="observed", values=happened, n=max(round(count.mean()), 1), family="rate"
-    )
+    n = max(round(count.mean()), 1)
+    share = Estimate(metric="observed", values=happened, n=n, clusters=clusters, family="rate")
     low, high, *_ = interval(share, (0, 1))
     value = float(share.theta.mean())
     return ReliabilityBin(

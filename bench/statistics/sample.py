@@ -189,16 +189,18 @@ class Sample:
     def resting(self, estimates: Iterable[Estimate]) -> Iterator[Estimate]:
         """Yield an audit's estimates, each knowing how many clusters it rests on.
 
-        Where the audit has not said it, those of its group: of the whole set where there is none.
+        Where the audit has not said it, those of its group, of the least of its parts, or of the
+        whole set.
         """
         if self.clusters is None:
             yield from estimates
             return
         for estimate in estimates:
             parts = tuple(tuple(self.resting(kind)) for kind in estimate.parts)
-            number = estimate.clusters or self._clusters_of.get(
-                (estimate.attribute, estimate.group), self._clusters_of["", ""]
-            )
+            whole = self._clusters_of["", ""]
+            place = self._clusters_of.get((estimate.attribute, estimate.group), whole)
+            least = min((part.clusters for kind in parts for part in kind), default=place)
+            number = estimate.clusters or least
             yield replace(estimate, parts=parts, clusters=number)
 
     @cached_property

@@ -25,7 +25,8 @@ class Summary:
 
     family: Family
     theta: Array  # (n_seeds,)
-    n: int
+    n: float
+    """Independent examples that it rests on: of clusters their effective number."""
     examples: Part
     """Variance of the seed mean by the test examples, and its degrees of freedom."""
     counted_twice: float = 0.0
@@ -57,8 +58,8 @@ def summary(estimate: Estimate) -> Summary:
     return Summary(
         family=estimate.family,
         theta=estimate.theta,
-        n=estimate.n,
-        examples=(examples_variance(estimate), max(estimate.n - 1, 1)),
+        n=estimate.independent,
+        examples=(examples_variance(estimate), estimate.examples_df),
         counted_twice=_counted_twice(estimate),
         bias=bias(estimate),
         sampling_bias=None
@@ -91,8 +92,8 @@ def examples_variance(estimate: Estimate) -> float:
     variance = float(estimate.values[:, 1:].mean(axis=0).var(ddof=1))
     if estimate.family != "rate" or variance > NO_VARIANCE:
         return variance
-    p = (estimate.theta.mean() * estimate.n + 1) / (estimate.n + 2)
-    return float(p * (1 - p) / estimate.n)
+    p = (estimate.theta.mean() * estimate.independent + 1) / (estimate.independent + 2)
+    return float(p * (1 - p) / max(estimate.independent, 1))
 
 
 def _counted_twice(estimate: Estimate) -> float:
