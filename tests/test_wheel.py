@@ -2,7 +2,6 @@
 
 import csv
 import os
-import shutil
 import subprocess
 import sys
 import sysconfig
@@ -15,6 +14,7 @@ from tests import _house
 
 ROOT = Path(__file__).parents[1]
 CANARIES = (
+    "tunefair.py",
     "bench.py",
     "bench/__init__.py",
     "strategies/__init__.py",
@@ -25,6 +25,7 @@ CANARIES = (
     "full.py",
     "tunefair_strategies.py",
 )
+COLUMNS = ("--label", "y", "--probability", "p", "--group", "g", "--id", "id")
 CODE = "open({canary!r}, 'a').write({name!r} + '\\n')\n"
 
 
@@ -44,42 +45,52 @@ def wheel(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def command(wheel, tmp_path_factory):
-    """The command of a fresh environment with the wheel and, linked, what it depends on."""
-    environment = tmp_path_factory.mktemp("environment")
-    subprocess.run([sys.executable, "-m", "venv", "--without-pip", environment], check=True)
-    (site,) = environment.glob("lib/python*/site-packages")
-    with zipfile.ZipFile(wheel) as archive:
-        archive.extractall(site)
-    for package in Path(sysconfig.get_paths()["purelib"]).iterdir():
-        if "tunefair" not in package.name and not (site / package.name).exists():
-            (site / package.name).symlink_to(package)
-    script = environment / "bin" / "tunefair"
-    script.write_text(
-        f"#!{environment}/bin/python\nimport sys\nfrom tunefair.cli.app import main\n"
-        "if __name__ == '__main__':\n    sys.exit(main())\n"
-    )
-    script.chmod(0o755)
-    return script
+def theirs(tmp_path_factory):
+    """Somebody's own repository, whose settings make git run a program at every look into it."""
+    top = tmp_path_factory.mktemp("theirs")
+    (top / ".gitignore").write_text(".venv\n")
+    watcher = top / ".git" / "watcher"
+    git = ["git", "-c", "user.name=a", "-c", "user.email=a@b", "-C", top]
+    for words in (["init", "-q"], ["add", "."], ["commit", "-qm", "theirs"]):
+        subprocess.run([*git, *words], check=True)
+    watcher.write_text(f"#!/bin/sh\ntouch {top}/.git/canary\n")
+    watcher.chmod(0o755)
+    subprocess.run([*git, "config", "core.fsmonitor", watcher], check=True)
+    return top
 
 
 @pytest.fixture(scope="module")
-def hostile(tmp_path_factory):
+def command(wheel, theirs):
+    """The command that pip installs into `.venv` there; its dependencies are linked."""
+    environment = theirs / ".venv"
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", environment], check=True)
+    (site,) = environment.glob("lib/python*/site-packages")
+    install = [sys.executable, "-m", "pip", "--python", environment / "bin" / "python", "install"]
+    subprocess.run([*install, "--quiet", "--no-deps", "--no-index", wheel], check=True)
+    for package in Path(sysconfig.get_paths()["purelib"]).iterdir():
+        if "tunefair" not in package.name and not (site / package.name).exists():
+            (site / package.name).symlink_to(package)
+    return environment / "bin" / "tunefair"
+
+
+@pytest.fixture
+def hostile(tmp_path):
     """A directory whose files have the names that a careless program imports."""
-    folder = tmp_path_factory.mktemp("hostile")
+    folder = tmp_path / "hostile"
     for name in CANARIES:
         file = folder / name
-        file.parent.mkdir(exist_ok=True)
+        file.parent.mkdir(exist_ok=True, parents=True)
         file.write_text(CODE.format(canary=str(folder / "canary"), name=name))
-    return folder
+    yield folder
+    assert not (folder / "canary").exists(), (folder / "canary").read_text()
 
 
-def run(command, hostile, *arguments):
+def run(command, hostile, *arguments, **variables):
     environment = {k: v for k, v in os.environ.items() if k not in ("PYTHONPATH", "COLUMNS")}
     done = subprocess.run(
         [*map(str, command), *map(str, arguments)],
         cwd=hostile,
-        env=environment | {"HF_HUB_OFFLINE": "1"},
+        env=environment | {"HF_HUB_OFFLINE": "1"} | variables,
         capture_output=True,
         text=True,
         check=False,
@@ -113,32 +124,82 @@ def test_the_wheel_has_one_import_name(wheel):
 
 
 @pytest.mark.slow
+def test_a_repository_around_it_is_not_its_own(command, theirs, hostile):
+    """Git finds the one that `.venv` lies in; its commit is not ours, nor its programs to run."""
+    head = ["git", "-c", "core.fsmonitor=false", "-C", theirs, "rev-parse", "HEAD"]
+    commit = subprocess.run(head, check=True, capture_output=True, text=True).stdout.strip()
+    page, numbers = hostile / "audit.html", hostile / "audit.json"
+    done = run([command], hostile, "doctor", COLUMNS="200")
+    assert "none needed: records name version 0.1.0" in done.stdout
+    answers = predictions(hostile)
+    done = run([command], hostile, "audit", answers, *COLUMNS, "--html", page, "--json", numbers)
+    assert done.returncode == 0, done.stderr
+    for text in (done.stdout, page.read_text(), numbers.read_text()):
+        assert commit[:7] not in text
+    assert not (theirs / ".git" / "canary").exists()
+
+
+@pytest.mark.slow
 def test_no_verb_runs_what_lies_in_the_current_directory(command, hostile, tmp_path):
-    """Through the installed command, and through `python -m tunefair`."""
     suite = _house.build(tmp_path, steps=4, own=False)
     runs, answers = tmp_path / "runs", predictions(tmp_path)
-    columns = ("--label", "y", "--probability", "p", "--group", "g", "--id", "id")
     expected = [
         (("--version",), {0}),
         (("doctor",), {0}),
         (("list", "strategies"), {0}),
         (("plan", suite, "--runs", runs), {0}),
         (("run", suite, "--runs", runs, "--jobs", 1), {0}),
-        (("audit", answers, *columns), {0}),
-        (("gate", "--predictions", answers, "--baseline-predictions", answers, *columns), {0, 3}),
+        (("audit", answers, *COLUMNS), {0}),
+        (("gate", "--predictions", answers, "--baseline-predictions", answers, *COLUMNS), {0, 3}),
         (("baseline", runs / "small", "--out", tmp_path / "baseline"), {0}),
         (("gate", runs / "small", "--baseline", tmp_path / "baseline"), {0, 3}),
     ]
     for arguments, codes in expected:
         done = run([command], hostile, *arguments)
         assert done.returncode in codes, (arguments, done.stdout, done.stderr)
-    done = run(
-        [command.with_name("python"), "-m", "tunefair"], hostile, "audit", answers, *columns
-    )
+
+
+WAYS = {
+    "-m": (["-m", "tunefair"], {}),
+    "-P -m": (["-P", "-m", "tunefair"], {}),
+    "-E -m": (["-E", "-m", "tunefair"], {}),
+    "-E": (["-E", "{command}"], {}),
+    "an empty entry": (["{command}"], {"PYTHONPATH": f"{os.pathsep}/nowhere"}),
+    "a dot": (["{command}"], {"PYTHONPATH": "."}),
+    "both": (["-m", "tunefair"], {"PYTHONPATH": os.pathsep}),
+}
+"""How else it is started; only `-P` and the command itself are safe from a tunefair.py there."""
+SAFE = ("-P -m", "-E")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("way", WAYS)
+def test_nor_does_it_however_it_is_started(command, hostile, tmp_path, way):
+    """A run, because its workers are processes of their own."""
+    words, variables = WAYS[way]
+    if way not in SAFE:
+        (hostile / "tunefair.py").unlink()
+    start = [command.with_name("python"), *(word.format(command=command) for word in words)]
+    suite = _house.build(tmp_path, steps=4, own=False)
+    arguments = ("run", suite, "--runs", tmp_path / "runs", "--jobs", 1)
+    done = run(start, hostile, *arguments, **variables)
     assert done.returncode == 0, done.stderr
-    shutil.rmtree(runs)
-    as_module = [command.with_name("python"), "-m", "tunefair"]
-    done = run(as_module, hostile, "run", suite, "--runs", runs, "--jobs", 1)
-    assert done.returncode == 0, done.stderr
-    canary = hostile / "canary"
-    assert not canary.exists(), canary.read_text()
+
+
+ASKS_THEN_IMPORTS = """
+import sys
+from tunefair.__main__ import main
+sys.argv = ["tunefair", "--version"]
+try:
+    main()
+except SystemExit:
+    import mine
+"""
+
+
+def test_a_directory_named_absolutely_is_a_wish(command, tmp_path):
+    """Strategy files of one's own may import what lies there, also in the current directory."""
+    (tmp_path / "mine.py").write_text("print('mine')")
+    python = [command.with_name("python"), "-P", "-c", ASKS_THEN_IMPORTS]
+    done = run(python, tmp_path, PYTHONPATH=f"{os.pathsep}{tmp_path}")
+    assert done.stdout.split() == ["tunefair", "0.1.0", "mine"], done.stderr

