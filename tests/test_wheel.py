@@ -4,15 +4,12 @@ import csv
 import os
 import subprocess
 import sys
-import sysconfig
 import zipfile
-from pathlib import Path
 
 import pytest
 
-from tests import _house
+from tests import _house, _wheel
 
-ROOT = Path(__file__).parents[1]
 CANARIES = (
     "tunefair.py",
     "bench.py",
@@ -27,21 +24,6 @@ CANARIES = (
 )
 COLUMNS = ("--label", "y", "--probability", "p", "--group", "g", "--id", "id")
 CODE = "open({canary!r}, 'a').write({name!r} + '\\n')\n"
-
-
-@pytest.fixture(scope="module")
-def wheel(tmp_path_factory):
-    """The wheel, built from a copy: a build leaves files in its source."""
-    source = tmp_path_factory.mktemp("source")
-    kept = ("bench", "strategies", "reports", "src", "pyproject.toml", "README.md")
-    for name in (*kept, "LICENSE", "NOTICE"):
-        subprocess.run(["cp", "-a", ROOT / name, source / name], check=True)
-    folder = tmp_path_factory.mktemp("wheel")
-    build = [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps"]
-    build += ["--no-build-isolation", "--wheel-dir", folder, source]
-    subprocess.run(build, check=True, capture_output=True)
-    (built,) = folder.glob("*.whl")
-    return built
 
 
 @pytest.fixture(scope="module")
@@ -67,9 +49,7 @@ def command(wheel, theirs):
     (site,) = environment.glob("lib/python*/site-packages")
     install = [sys.executable, "-m", "pip", "--python", environment / "bin" / "python", "install"]
     subprocess.run([*install, "--quiet", "--no-deps", "--no-index", wheel], check=True)
-    for package in Path(sysconfig.get_paths()["purelib"]).iterdir():
-        if "tunefair" not in package.name and not (site / package.name).exists():
-            (site / package.name).symlink_to(package)
+    _wheel.link_dependencies(site)
     return environment / "bin" / "tunefair"
 
 
@@ -168,20 +148,25 @@ WAYS = {
     "a dot": (["{command}"], {"PYTHONPATH": "."}),
     "both": (["-m", "tunefair"], {"PYTHONPATH": os.pathsep}),
 }
-"""How else it is started; only `-P` and the command itself are safe from a tunefair.py there."""
+"""How else it is started."""
 SAFE = ("-P -m", "-E")
+"""Ways that a tunefair.py there does not harm: `-m` and an empty entry are read before us."""
+RUN = ("-m", "-E", "both")
+"""Ways that also train: workers are processes of their own."""
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("way", WAYS)
 def test_nor_does_it_however_it_is_started(command, hostile, tmp_path, way):
-    """A run, because its workers are processes of their own."""
     words, variables = WAYS[way]
     if way not in SAFE:
         (hostile / "tunefair.py").unlink()
     start = [command.with_name("python"), *(word.format(command=command) for word in words)]
-    suite = _house.build(tmp_path, steps=4, own=False)
-    arguments = ("run", suite, "--runs", tmp_path / "runs", "--jobs", 1)
+    if way in RUN:
+        suite = _house.build(tmp_path, steps=4, own=False)
+        arguments = ["run", suite, "--runs", tmp_path / "runs", "--jobs", 1]
+    else:
+        arguments = ["audit", predictions(tmp_path), *COLUMNS]
     done = run(start, hostile, *arguments, **variables)
     assert done.returncode == 0, done.stderr
 
