@@ -240,6 +240,26 @@ class Metric:
     definition: str
     version: int = 1
 
+    @property
+    def directed(self) -> bool:
+        """Whether one value is better than another; else the number is a fact, not a merit."""
+        return self.better != "neither"
+
+    @property
+    def sign(self) -> int:
+        """−1 where a higher number is better, else 1: times it, larger is worse.
+
+        Of a metric whose best value lies inside its range only `loss` knows what is worse.
+        """
+        return -1 if self.better == "higher" else 1
+
+    def loss(self, now: float, then: float, *, bias: float = 0.0) -> float:
+        """Return how much worse `now` is than `then`, less the bias of their difference."""
+        target = {"zero": 0.0, "one": 1.0}.get(self.better)
+        if target is not None:
+            return abs(now - bias - target) - abs(then - target)
+        return self.sign * (now - then - bias)
+
 
 class Place(NamedTuple):
     """What a number is of, whatever the strategy: the key that measurements are looked up by."""

@@ -8,6 +8,7 @@ from ..audit import Audit
 from ..schema import Array, Evidence, Metric, Predictions
 from ..statistics.estimates import Estimate, nothing
 from ..statistics.sample import Sample
+from ..statistics.streams import Stream, generator
 
 MOST_ROWS = 20_000
 """Above this many test examples a random subset of them is compared."""
@@ -44,7 +45,7 @@ class Drift(Audit):
         values = nothing(len(evidence.test))
         n = min(sample.n, MOST_ROWS)
         if not reason:
-            rng = np.random.default_rng([sample.settings.seed, 5])
+            rng = generator(sample.settings.seed, Stream.COMPARED)
             rows = np.sort(rng.permutation(sample.n)[:n])
             found = [linear_cka(*_vectors(before, after, rows)) for before, after in pairs]
             if any(np.isnan(value) for value, _ in found):

@@ -11,6 +11,7 @@ from ..statistics.estimates import Estimate, nothing
 from ..statistics.grouping import INTERSECTION, Grouping
 from ..statistics.rates import keep_observed, ratio
 from ..statistics.sample import Sample, Table
+from ..statistics.streams import Stream, generator
 
 FOLDS = 5
 MOST_ROWS = 20_000
@@ -76,7 +77,7 @@ class Leakage(Audit):
 
 def _strata(sample: Sample, grouping: Grouping) -> Iterator[tuple[str, Array]]:
     """Yield the rows in groups of sufficient size: all of them, then label by label."""
-    rng = np.random.default_rng([sample.settings.seed, 3])
+    rng = generator(sample.settings.seed, Stream.PROBED)
     rows = np.flatnonzero(grouping.code < len(grouping.names))
     if len(grouping.names) > 1:
         rows = np.sort(rng.permutation(rows)[:MOST_ROWS])

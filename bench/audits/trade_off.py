@@ -12,6 +12,7 @@ from ..statistics.group_rates import counted_rates
 from ..statistics.grouping import Grouping
 from ..statistics.rates import accuracy, confusion
 from ..statistics.sample import Sample
+from ..statistics.streams import Stream, generator
 
 METRICS = {
     "dto": Metric(
@@ -57,7 +58,7 @@ class TradeOff(Audit):
         grouping = next((g for g in sample.groupings if g.names), None)
         if grouping is None:
             return
-        rng = np.random.default_rng([sample.settings.seed, 2])
+        rng = generator(sample.settings.seed, Stream.FRONTS)
         both = [_axes(e, sample, grouping) for e in evidence]
         axes = [np.stack([performance, 1 - gap.values]) for performance, gap in both]
         drawn = np.stack([_draw_seeds(a[:, :, 1:], rng) for a in axes])

@@ -135,7 +135,7 @@ def shrinkage(baseline: Estimate, metric: Metric) -> float:
     """
     if baseline.family not in CENTRED:
         return 0.0
-    return max(bias(baseline) * (-1 if metric.better == "higher" else 1), 0.0)
+    return max(bias(baseline) * metric.sign, 0.0)
 
 
 def expected_shrinkage(baseline: Estimate, metric: Metric) -> float:

@@ -102,7 +102,7 @@ def outlook(estimate: Estimate, metric: Metric, alike: Sequence[Estimate]) -> Ou
     What seeds do to a group is estimated from all groups of the attribute: three seeds know little
     of one.
     """
-    whole = Part(estimate, trained(estimate), -1 if metric.better == "higher" else 1)
+    whole = Part(estimate, trained(estimate), metric.sign)
     leading = _leading(whole)
     shaken = [part for kind in estimate.parts for part in kind] or alike if leading else ()
     return Outlook(

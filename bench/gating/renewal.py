@@ -111,20 +111,13 @@ def what_got_worse(
     before = {key: number.value for key, number in tolerated(old.snapshot, chosen).items()}
     for then, since in ((before, "the old baseline"), (old.origin, "a reason was last given")):
         for key, (value, max_loss, metric) in now.items():
-            if key in then and _loss(metric, value, then[key]) > max_loss:
+            if key in then and metric.loss(value, then[key]) > max_loss:
                 said.setdefault(key, f"{key}: from {then[key]:.3g} to {value:.3g} since {since}")
     return list(said.values())
 
 
 def _key(strategy: str, place: Place) -> str:
     return " ".join(part for part in (strategy, *place) if part)
-
-
-def _loss(metric: Metric, now: float, then: float) -> float:
-    target = {"zero": 0.0, "one": 1.0}.get(metric.better)
-    if target is not None:
-        return abs(now - target) - abs(then - target)
-    return then - now if metric.better == "higher" else now - then
 
 
 def tolerated(run: Snapshot, chosen: Sequence[GateRule]) -> dict[str, Tolerated]:

@@ -64,7 +64,7 @@ def check(rules: Iterable[GateRule]) -> None:
             raise BadInputError(
                 f"gate rule {number}: no metric {rule.metric!r}; `tunefair list audits` shows all"
             )
-        if rule.max_loss is not None and declared()[rule.metric][1].better == "neither":
+        if rule.max_loss is not None and not declared()[rule.metric][1].directed:
             raise BadInputError(
                 f"gate rule {number}: {rule.metric} is neither better high nor low, so it has no "
                 "loss; give max_value or min_value"

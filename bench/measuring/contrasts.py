@@ -107,10 +107,7 @@ class PairedDifference:
     @property
     def loss(self) -> float:
         """How much worse `first` is than `second`, bias-centred; negative: better."""
-        target = {"zero": 0.0, "one": 1.0}.get(self.metric.better)
-        if target is not None:
-            return abs(self.first - self.bias - target) - abs(self.second - target)
-        return (self.value - self.bias) * (-1 if self.metric.better == "higher" else 1)
+        return self.metric.loss(self.first, self.second, bias=self.bias)
 
     def p_loss(self, beyond: float = 0.0) -> float:
         """Return the one-sided p value of "the loss is at most `beyond`"."""
@@ -219,7 +216,7 @@ def differences(
             shared=shared.get(place),
         )
         for place, one in first.items()
-        if place in second and metrics[place.metric].better != "neither" and one.family != "point"
+        if place in second and metrics[place.metric].directed and one.family != "point"
     }
 
 

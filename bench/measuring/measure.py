@@ -183,7 +183,7 @@ def _rows(estimate: Estimate, metric: Metric, seeds: Sequence[int]) -> Iterator[
 
 def _row(estimate: Estimate, metric: Metric) -> Measurement:
     known = bool(np.isfinite(estimate.theta).all())
-    tail = 0.05 if metric.better == "higher" else 0.95  # the end that looks like a disparity
+    tail = 0.05 if metric.sign < 0 else 0.95  # the end that looks like a disparity
     floor = None if estimate.floor is None or not known else estimate.floor.mean(axis=0)
     return Measurement(
         audit="",

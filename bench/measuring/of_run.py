@@ -8,7 +8,7 @@ import tunefair
 
 from ..facts import RunFacts
 from ..schema import Results
-from ..storage import files, records, run_folder
+from ..storage import examples, files, records, run_folder
 from . import collapsed, measure
 
 RESULTS = "results.json"
@@ -17,7 +17,7 @@ RESULTS = "results.json"
 def measured(run: Path) -> tuple[Results, RunFacts]:
     """Return a run's results and facts, computed anew only if its cells or our code changed."""
     facts = run_folder.read_facts(run)
-    key = key_of(facts)
+    key = key_of(facts, examples.checksum(run))
     if (known := _known(run, key)) is not None:
         return known, replace(facts, collapsed=collapsed.read(run))
     evidence = run_folder.evidence(run, facts)
@@ -56,8 +56,12 @@ def _write(run: Path, computed: Results, key: str) -> None:
     files.write(run / "results.key", key + "\n")
 
 
-def key_of(facts: RunFacts) -> str:
-    """Return a hash of all that results depend on: the code and the facts, without the date."""
+def key_of(facts: RunFacts, known: str = "") -> str:
+    """Return a hash of all that results depend on: code, facts without the date, and examples.
+
+    `known` is the checksum of what the run knows of its examples.
+    """
     code = sorted(Path(tunefair.__file__).parent.rglob("*.py"))
-    parts = [run_folder.facts_json(replace(facts, date="")), *(path.read_bytes() for path in code)]
+    parts = [known.encode(), run_folder.facts_json(replace(facts, date=""))]
+    parts += [path.read_bytes() for path in code]
     return hashlib.sha256(b"\0".join(hashlib.sha256(p).digest() for p in parts)).hexdigest()

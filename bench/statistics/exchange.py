@@ -18,6 +18,7 @@ from scipy import sparse
 
 from ..schema import Array
 from .clusters import Clusters
+from .streams import Stream, generator
 from .units import BLOCKED, CHUNK, ROWS
 
 _SIZE_STEP = 2
@@ -52,12 +53,12 @@ class Exchange:
 
     def _exchanged(self, kind: type[np.unsignedinteger]) -> Array:
         """Return (draws, n_pure) groups of whole clusters."""
-        rng = np.random.default_rng([self.seed, 1])
+        rng = generator(self.seed, Stream.FLOORS)
         return _permuted(self.of_pure.astype(kind), self.alike, self.draws, rng)
 
     def _shuffled(self, kind: type[np.unsignedinteger]) -> Array:
         """Return (draws, n_inside) groups of the rows of mixed clusters."""
-        rng = np.random.default_rng([self.seed, 6])
+        rng = generator(self.seed, Stream.CLUSTERS)
         group, stratum = self.group[self.inside].astype(kind), self.stratum[self.inside]
         return _permuted(group, stratum, self.draws, rng)
 
@@ -135,7 +136,7 @@ class Exchange:
 
         With its exact mean and covariance (Hoeffding 1951).
         """
-        rng = np.random.default_rng([self.seed, 1])
+        rng = generator(self.seed, Stream.FLOORS)
         total = np.zeros((self.n_groups, by_cluster.shape[1], self.draws))
         for rows in _by_value(self.alike):
             share = np.bincount(self.of_pure[rows], minlength=self.n_groups) / len(rows)
@@ -169,7 +170,7 @@ class Exchange:
         Clusters of one composition by group share a covariance; of many compositions the rarest
         are taken to be as their mean.
         """
-        rng = np.random.default_rng([self.seed, 6])
+        rng = generator(self.seed, Stream.CLUSTERS)
         parts = []
         for added in made:
             rows = added.rows[self.inside[added.rows]]

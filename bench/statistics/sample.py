@@ -19,6 +19,7 @@ from .clusters import clusters_of
 from .estimates import Estimate
 from .exchange import Exchange
 from .grouping import Grouping, everyone, groupings
+from .streams import Stream, generator
 from .units import CHUNK, ROWS, Units, cluster_units, patterns, row_units
 
 BINARY = 2
@@ -98,7 +99,7 @@ class Sample:
     @cached_property
     def _rows(self) -> Units:
         """Rows, clusters of them or blocks of either, drawn when first asked for."""
-        rng = np.random.default_rng(self.settings.seed)
+        rng = generator(self.settings.seed)
         if self.clusters is not None:
             known = self.clusters
             return cluster_units(known.code, known.number, self.settings.replicates, rng)
@@ -109,7 +110,7 @@ class Sample:
         """How often each pattern appears where patterns are few, drawn when first asked for."""
         if self._patterns is None:
             return self._rows
-        rng = np.random.default_rng([self.settings.seed, 4])
+        rng = generator(self.settings.seed, Stream.PATTERNS)
         return self._patterns.draw(self.settings.replicates, rng)
 
     @property
@@ -178,7 +179,7 @@ class Sample:
     def _shuffles(self, grouping: Grouping) -> Array:
         """Return (replicates, n) group codes, permuted within label; kept for the next caller."""
         if grouping.attribute not in self._shuffled:
-            rng = np.random.default_rng([self.settings.seed, 1])
+            rng = generator(self.settings.seed, Stream.FLOORS)
             kind = np.uint8 if grouping.size <= np.iinfo(np.uint8).max else np.uint16
             codes = np.tile(grouping.code.astype(kind), (self.settings.replicates, 1))
             for rows in _rows_by_label(self.label):
@@ -239,7 +240,7 @@ class Sample:
         return self._exchanged[grouping.attribute]
 
     def _normal_limit(self, table: Table) -> Array:
-        rng = np.random.default_rng([self.settings.seed, 1])
+        rng = generator(self.settings.seed, Stream.FLOORS)
         values = table.columns.T
         total = np.zeros(
             (table.shape[0], table.shape[1] * values.shape[1], self.settings.replicates)

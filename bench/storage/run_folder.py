@@ -8,7 +8,7 @@ import numpy as np
 from pydantic import TypeAdapter, ValidationError
 
 from ..facts import CellFacts, RunFacts
-from ..schema import Array, BadInputError, Evidence, Outcome, Task
+from ..schema import Array, BadInputError, Evidence, Outcome, Predictions, Task
 from . import examples, files, records
 
 FACTS = "facts.json"
@@ -78,7 +78,10 @@ def evidence(run: Path, facts: RunFacts) -> list[Evidence]:
         if strategy.yardstick:
             folder = yardstick_folder(run, strategy.label, facts.task)
             if files.is_sealed(folder):
-                found.append(_yardstick(strategy.label, folder, facts.training_counts))
+                answers = records.read_predictions(folder / "predictions.parquet")
+                if known:
+                    answers = {part: known.regrouped(p) for part, p in answers.items()}
+                found.append(_yardstick(strategy.label, answers, facts.training_counts))
             continue
         done = [c for c in facts.cells if c.strategy == strategy.label and c.status == "finished"]
         if done:
@@ -107,8 +110,9 @@ def _strategy(label: str, outcomes: Mapping[int, Outcome], counts: "Counts") -> 
     )
 
 
-def _yardstick(label: str, folder: Path, counts: "Counts") -> Evidence:
-    answers = records.read_predictions(folder / "predictions.parquet")
+def _yardstick(
+    label: str, answers: Mapping[tuple[str, str], Predictions], counts: "Counts"
+) -> Evidence:
     return Evidence(
         strategy=label,
         seeds=(0,),

@@ -71,10 +71,10 @@ class Selection(TrainerCallback):
         metric = RULES[self.training.selection]
         groups = self.attribute if self.training.selects_by_group else ""
         score, reason = _score(metric, answers, groups)
-        sign = 1 if declared()[metric][1].better == "higher" else -1
+        meaning = declared()[metric][1]
         if math.isnan(score):
             self.undefined = reason
-        elif not sign * score < sign * self.score:  # the later one of two that score the same
+        elif not meaning.loss(score, self.score) > 0:  # the later one of two that score the same
             self.score, self.fraction = score, fraction
             now = changing(self.learner.classifier)
             self.weights = {name: tensor.detach().cpu().clone() for name, tensor in now.items()}

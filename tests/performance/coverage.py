@@ -186,7 +186,7 @@ def floors(setting: Setting, studies: int, replicates: int) -> dict[str, list[fl
         evidence = fair.evidence(texts, fair.train(setting.seeds, rng), rng)
         for estimate in FAIRNESS.estimates(evidence, Sample([evidence], chosen)):
             if estimate.floor is not None:
-                sign = -1 if FAIRNESS.metrics[estimate.metric].better == "higher" else 1
+                sign = FAIRNESS.metrics[estimate.metric].sign
                 limit = np.quantile(sign * estimate.floor.mean(axis=0), 0.95)
                 beyond[estimate.metric].append(sign * estimate.theta.mean() > limit)
     return {metric: [float(np.mean(past))] for metric, past in beyond.items()}
