@@ -34,6 +34,14 @@ def tokens(task, tmp_path_factory):
     return _tiny.encoded(task, tmp_path_factory.mktemp("tokens"))
 
 
+@pytest.fixture(scope="session")
+def wheel(tmp_path_factory):
+    """What people install, built from this checkout."""
+    from tests import _wheel
+
+    return _wheel.build(tmp_path_factory.mktemp("wheel"))
+
+
 @pytest.fixture(scope="module")
 def frozen_heap():
     """Cheap garbage collections in a module that trains a lot."""
