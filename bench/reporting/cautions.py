@@ -26,6 +26,8 @@ def collapsed_seeds(sheet: Sheet) -> Iterator[Sentence]:
         where = f" in {len(those)} of {total} {seeds}" if sheet.facts.cells else ""
         merit = "; that its gaps are small is no merit" if sheet.attributes else ""
         text = f"{quoted(label)} collapsed{where}: it answers {answers} for {everything}."
+        if len(those) < total:
+            text = f"{text} No interval of a few seeds covers that: look at every seed."
         yield Sentence("alarm", f"{text} Do not ship it{merit}.")
 
 

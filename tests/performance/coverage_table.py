@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from tests.performance.coverage import COVERAGE, METRICS
-from tests.performance.coverage_settings import settings
+from tests.performance.coverage_settings import broken, larger, settings, trained_again
 
 ANY = "any Holm-adjusted claim"
 Numbers = Sequence[float]
@@ -27,9 +27,14 @@ class Found(NamedTuple):
     numbers: Mapping[str, Numbers]
 
 
-def read(folder: Path, part: str) -> list[Found]:
-    """Return what there is of a part, in the order of the settings."""
-    files = {s.name: folder / f"{part} {s.name}.json" for s in settings()}
+def read(folder: Path, part: str, *, failing: bool = False) -> list[Found]:
+    """Return what there is of a part, in the order of the settings.
+
+    With `failing`, of the settings in which an assumption fails, else of all others.
+    """
+    every = trained_again() if part == "claims" else [*settings(), *larger()]
+    every = broken() if failing else every
+    files = {s.name: folder / f"{part} {s.name}.json" for s in every}
     records = {name: json.loads(f.read_text()) for name, f in files.items() if f.exists()}
     return [Found(n, r["studies"], r["replicates"], r["found"]) for n, r in records.items()]
 
@@ -40,7 +45,9 @@ def tables(folder: Path) -> Iterator[str]:
     yield "|---|---|---|---|---|\n"
     for name, by_setting in covered(folder).items():
         yield _row(name, by_setting)
+    yield from _failing(read(folder, "intervals", failing=True))
     yield from _floors(read(folder, "floors"))
+    yield from _claims(read(folder, "claims"))
     yield from _errors(read(folder, "errors"), read(folder, "power"))
     yield from _design(folder)
 
@@ -81,6 +88,25 @@ def _by_size(numbers: Sequence[tuple[str, float]]) -> str:
     return " · ".join(means)
 
 
+def _failing(found: Sequence[Found]) -> Iterator[str]:
+    names = list(dict.fromkeys(name for f in found for name in f.numbers))
+    yield f"\n| metric | {' | '.join(f.setting for f in found)} |\n|---|{'---|' * len(found)}\n"
+    for name in names:
+        yield f"| {name} | {' | '.join(_range([f.numbers[name][0]]) for f in found)} |\n"
+
+
+def _claims(found: Sequence[Found]) -> Iterator[str]:
+    """Yield a line a setting of strategies that do not differ; after ± twice the chance error."""
+    names = [name for name in (found[0].numbers if found else ()) if name != ANY]
+    yield f"\n| setting | studies | any Holm claim, % | {' | '.join(names)} |\n"
+    yield f"|---|--:|--:|{'--:|' * len(names)}\n"
+    for f in found:
+        share = f.numbers[ANY][0]
+        error = 2 * math.sqrt(max(share * (1 - share), 0.05 * 0.95) / f.studies)
+        rest = " | ".join(f"{100 * f.numbers[n][0]:.1f} ({f.numbers[n][1]:.3f})" for n in names)
+        yield f"| {f.setting} | {f.studies} | {100 * share:.1f} ± {100 * error:.1f} | {rest} |\n"
+
+
 def _floors(found: Sequence[Found]) -> Iterator[str]:
     yield "\n| gap | beyond floor_p95, % of studies without disparity |\n|---|---|\n"
     for metric in found[0].numbers if found else ():
@@ -100,7 +126,7 @@ def _errors(found: Sequence[Found], power: Sequence[Found]) -> Iterator[str]:
 def _design(folder: Path) -> Iterator[str]:
     """Yield what each part rests on."""
     yield "\n| part | settings | studies a setting | draws |\n|---|---|---|---|\n"
-    for part in (*COVERAGE, "floors", "errors", "power"):
+    for part in (*COVERAGE, "floors", "errors", "power", "claims"):
         found = read(folder, part)
         studies, draws = (
             " or ".join(f"{number:,}" for number in sorted({f[column] for f in found}))
