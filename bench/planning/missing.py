@@ -183,15 +183,15 @@ class _Spent(NamedTuple):
 
 def _finished(run: Path) -> list[_Spent]:
     """Return every finished cell of the run's folder, whatever suite it was made for."""
-    found = []
+    spent = []
     for folder in sorted((run / "cells").glob("[!.]*")):
         definition = _read(folder / CELL).get("definition", {})
         if definition and files.is_sealed(folder):
             ledger = records.read_ledger(folder)
             revises = (definition["first"] or {}).get("budget") == definition["budget"]
             seconds = ledger.revision_seconds if revises else ledger.seconds
-            found.append(_Spent(folder.name, definition["use"], seconds))
-    return found
+            spent.append(_Spent(folder.name, definition["use"], seconds))
+    return spent
 
 
 def _seconds(cell: Cell, known: Sequence[_Spent]) -> float | None:

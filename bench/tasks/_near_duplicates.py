@@ -1,4 +1,4 @@
-"""Which texts are copies of one another, near enough that a split must not part them."""
+"""Which texts are copies of one another, near enough that a split must not separate them."""
 
 import re
 from collections.abc import Callable, Hashable, Iterable, Sequence
@@ -51,18 +51,18 @@ def clusters(identities: Sequence[str]) -> Array:
 
 def _sets(rows: Iterable[Iterable[Hashable]]) -> _Sets:
     vocabulary: dict[Hashable, int] = {}
-    found = [
+    ids = [
         [vocabulary.setdefault(feature, len(vocabulary)) for feature in dict.fromkeys(row)]
         for row in rows
     ]
-    size = np.array([len(row) for row in found], np.int64)
-    feature = np.fromiter((f for row in found for f in row), np.int64, int(size.sum()))
+    size = np.array([len(row) for row in ids], np.int64)
+    feature = np.fromiter((f for row in ids for f in row), np.int64, int(size.sum()))
     frequency = np.bincount(feature, minlength=len(vocabulary))
     rank = np.empty(len(vocabulary), np.int64)
     rank[np.argsort(frequency, kind="stable")] = np.arange(len(vocabulary))
     start = np.concatenate([[0], np.cumsum(size)])
     ones = np.ones(len(feature), np.int32)
-    member = sp.csr_array((ones, rank[feature], start), shape=(len(found), len(vocabulary)))
+    member = sp.csr_array((ones, rank[feature], start), shape=(len(ids), len(vocabulary)))
     member.sort_indices()
     return _Sets(member, size)
 
@@ -109,7 +109,7 @@ def _select(
     are compared (Xiao et al. 2008).
     """
     left_of, left_in = (sets.size - np.diff(kept.indptr) for kept in (sought, held))
-    found: list[tuple[Array, Array]] = [(np.empty(0, np.int64), np.empty(0, np.int64))]
+    pairs: list[tuple[Array, Array]] = [(np.empty(0, np.int64), np.empty(0, np.int64))]
     for start in range(0, len(sets.size), _CHUNK):
         candidates = (sought[start : start + _CHUNK] @ held.T).tocoo()
         one, two = candidates.row.astype(np.int64) + start, candidates.col.astype(np.int64)
@@ -119,6 +119,6 @@ def _select(
         one, two = one[possible], two[possible]
         both = np.asarray(sets.member[one].multiply(sets.member[two]).sum(axis=1))
         chosen = similar(both, sets.size[one], sets.size[two])
-        found.append((one[chosen], two[chosen]))
-    ones, twos = zip(*found, strict=True)
+        pairs.append((one[chosen], two[chosen]))
+    ones, twos = zip(*pairs, strict=True)
     return np.concatenate(ones), np.concatenate(twos)

@@ -31,10 +31,10 @@ def _checked(path: Path, sha256: str) -> bytes:
         content = path.read_bytes()
     except OSError as error:
         raise BadInputError(f"{path}: {error.strerror}; reinstall its package") from None
-    found = hashlib.sha256(content).hexdigest()
-    if found != sha256:
+    digest = hashlib.sha256(content).hexdigest()
+    if digest != sha256:
         raise BadInputError(
-            f"{path}: sha256 {found[:12]}… is not the {sha256[:12]}… that was measured; "
+            f"{path}: sha256 {digest[:12]}… is not the {sha256[:12]}… that was measured; "
             "install the pinned version of its package (requirements-embedded.txt)"
         )
     return content

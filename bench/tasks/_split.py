@@ -1,4 +1,4 @@
-"""Deal clusters of near-duplicates to train, validation and test, whole and in proportion."""
+"""Assign clusters of near-duplicates to train, validation and test, whole and in proportion."""
 
 import hashlib
 from collections import Counter
@@ -14,7 +14,7 @@ _LARGEST_EVALUATED = 5  # rows; a larger cluster is one formula, and would fill 
 def by_cluster(
     identities: Sequence[str], cluster: Array, stratum: Sequence[Hashable], *, salt: str
 ) -> Array:
-    """Deal rows to "train", "validation" and "test", 70 : 10 : 20 in each stratum; (n,) str.
+    """Assign rows to "train", "validation" and "test", 70 : 10 : 20 in each stratum; (n,) str.
 
     A cluster goes to one side as a whole, under the stratum of its smallest identity; clusters of
     more than 5 rows stay in train. Within a stratum clusters fill test, then validation, in the
@@ -29,10 +29,10 @@ def by_cluster(
             queues[stratum[row]].append((rank, number))
     side: dict[int, str] = {}
     for name, queue in queues.items():
-        dealt = 0
+        assigned = 0
         for _, number in sorted(queue):
-            side[number] = _side(dealt, rows[name])
-            dealt += size[number]
+            side[number] = _side(assigned, rows[name])
+            assigned += size[number]
     return np.array([side.get(number, "train") for number in cluster.tolist()], "<U10")
 
 
@@ -45,8 +45,8 @@ def _heads(identities: Sequence[str], cluster: Array) -> dict[int, int]:
     return head
 
 
-def _side(dealt: int, rows: int) -> str:
-    """Say which side is being filled after `dealt` of a stratum's rows."""
-    if dealt < 0.2 * rows:
+def _side(assigned: int, rows: int) -> str:
+    """Return which side is being filled after `assigned` of a stratum's rows."""
+    if assigned < 0.2 * rows:
         return "test"
-    return "validation" if dealt < 0.2 * rows + 0.1 * rows else "train"
+    return "validation" if assigned < 0.2 * rows + 0.1 * rows else "train"

@@ -150,13 +150,15 @@ def unused(source: Source, table: Table) -> dict[str, Array]:
 
 def _label(source: Source, table: Table) -> tuple[Array, tuple[str, ...]]:
     """Return the label as indices, and the classes they point to."""
-    found = _categories(source, table.label, table.label_threshold)
+    categories = _categories(source, table.label, table.label_threshold)
     where = f"{source.path}: column {table.label!r}"
-    if len(seen := np.unique(found.code)) == 1:
-        raise BadInputError(f"{where} holds only one class, {found.values[seen[0]]!r}")
-    classes = class_order.positive_last(where, class_order.in_order(found.values), table.positive)
-    place = np.array([classes.index(value) for value in found.values], np.int64)
-    return place[found.code], classes
+    if len(seen := np.unique(categories.code)) == 1:
+        raise BadInputError(f"{where} holds only one class, {categories.values[seen[0]]!r}")
+    classes = class_order.positive_last(
+        where, class_order.in_order(categories.values), table.positive
+    )
+    place = np.array([classes.index(value) for value in categories.values], np.int64)
+    return place[categories.code], classes
 
 
 def _texts(source: Source, column: str) -> Array:
@@ -216,7 +218,7 @@ def _own_split(source: Source, texts: Sequence[Array], strata: Sequence[Array]) 
     if len(np.unique(split)) < len(set(_SPLITS.values())):
         raise BadInputError(
             f"{source.path}: {len(cluster)} rows in {len(np.unique(cluster))} clusters of "
-            "near-duplicates are too alike or too few to deal to train, validation and test; "
+            "near-duplicates are too alike or too few to assign to train, validation and test; "
             "name a split column"
         )
     return split

@@ -151,7 +151,7 @@ def _chosen(sentences: Iterable[_Sentence]) -> list[_Sentence]:
 
 
 def _split(texts: list[str]) -> Array:
-    """Deal whole clusters of near-duplicates by the hash of their smallest text, 70 : 10 : 20."""
+    """Assign clusters of near-duplicates by the hash of their smallest text, 70 : 10 : 20."""
     # Python lower-cases "İ" to two characters, which would cut a word in two.
     lowered = [text.replace("İ", "i").lower() for text in texts]
     identities = [re.sub(r"[^a-z0-9]+", " ", text).strip() for text in lowered]
