@@ -78,6 +78,40 @@ def load_all(names: Iterable[str], folders: Iterable[Path] = ()) -> dict[str, Au
     return {name: load(name, folders) for name in names}
 
 
+def load_own(folders: Sequence[Path], *, lacking: Iterable[Need]) -> dict[str, Audit]:
+    """Return every audit that the user's folders define, to run beside those of tunefair.
+
+    Parameters
+    ----------
+    folders : each holds a file for each audit; files that begin with "_" are left out
+    lacking : what the predictions to be audited cannot bring
+
+    Raises
+    ------
+    BadInputError
+        A folder without audits, an audit that needs what is lacking, or one that takes the name
+        of an audit or a metric of tunefair: its numbers could be taken for ours.
+    """
+    audits: dict[str, Audit] = {}
+    for folder in folders:
+        files = sorted(folder.glob("[!_]*.py"))
+        if not files:
+            raise BadInputError(f"{folder} holds no audit: one Python file for each is expected")
+        for file in files:
+            if file.stem in plugins.names(PACKAGE):
+                raise BadInputError(f"{file}: tunefair has an audit of that name; rename the file")
+            own = audits[file.stem] = load(file.stem, [folder])
+            for metric in own.metrics:
+                if metric in declared():
+                    raise BadInputError(f"{file}: tunefair has a metric {metric!r}; rename yours")
+            if unmet := sorted(own.needs & set(lacking)):
+                raise BadInputError(
+                    f"{file} needs {unmet[0]!r}, which a file of predictions does not have; "
+                    "move it out of the folder"
+                )
+    return audits
+
+
 @cache
 def shipped() -> Mapping[str, Audit]:
     """Return every audit that comes with tunefair."""

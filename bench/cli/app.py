@@ -212,6 +212,9 @@ def audit(
     replicates: Replicates = 2000,
     seed: DrawSeed = 0,
     min_group_size: MinGroupSize = 30,
+    audit_path: Annotated[
+        list[Path], typer.Option(help="A folder with audits of your own, a file each.")
+    ] = [],
     json_file: Annotated[Path | None, typer.Option("--json", help="All numbers.")] = None,
     html_file: Annotated[Path | None, typer.Option("--html", help="A report page.")] = None,
 ) -> None:
@@ -230,7 +233,7 @@ def audit(
         replicates=replicates, min_group_size=min_group_size, intersections=crossed, seed=seed
     )
     with err.status("auditing"):
-        results, facts = of_file.results(found, settings)
+        results, facts = of_file.results(found, settings, audit_path)
     if json_file:
         files.write(json_file, files.to_json(of_file.as_json(results, found[0].strategy)))
     from ..reporting import report as pages

@@ -35,7 +35,7 @@ def measure(
     evidence: Sequence[Evidence],
     settings: AuditSettings,
     *,
-    audits: Sequence[str],
+    audits: Sequence[str] | Mapping[str, Audit],
     reference: str | None = None,
     pairs: Sequence[tuple[str, str]] = (),
 ) -> Results:
@@ -51,7 +51,7 @@ def measure(
     settings
         The same for every strategy.
     audits
-        Names of plug-ins in `bench/audits`.
+        Names of plug-ins in `bench/audits`, or audits by name.
     reference
         The strategy that every other one is compared with; None: only `pairs` are.
     pairs
@@ -62,7 +62,7 @@ def measure(
     BadInputError
         An audit or strategy is not known, no example is shared, or labels differ.
     """
-    loaded = load_all(audits)
+    loaded = audits if isinstance(audits, Mapping) else load_all(audits)
     ordered = {e.strategy: _in_id_order(e) for e in evidence}
     compared = _compared(ordered, reference, pairs)
     definitions = {n: metric for a in loaded.values() for n, metric in a.metrics.items()}

@@ -1,10 +1,11 @@
 """Audit predictions that we did not make: a file becomes evidence, evidence becomes results."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ..audit import Need, by_default
+from ..audit import Need, by_default, load_all, load_own
 from ..environment import provenance
 from ..facts import RunFacts, StrategyFacts
 from ..reading import foreign
@@ -55,12 +56,25 @@ def _labels(files: Files) -> tuple[str, str]:
     return str(files.test), str(files.compare)
 
 
-def results(found: list[Evidence], settings: AuditSettings) -> tuple[Results, RunFacts]:
-    """Return the results of an audit, and the little that is known besides."""
+def results(
+    found: list[Evidence], settings: AuditSettings, audit_path: Sequence[Path] = ()
+) -> tuple[Results, RunFacts]:
+    """Return the results of an audit, and the little that is known besides.
+
+    Parameters
+    ----------
+    found, settings : what is audited, and how
+    audit_path : folders with audits of the user's own, which run beside those of tunefair
+
+    Raises
+    ------
+    BadInputError
+        As `audit.load_own`.
+    """
     reference = found[1].strategy if len(found) > 1 else None
-    computed = measure(
-        found, settings, audits=by_default(without=NO_FILE_HAS), reference=reference
-    )
+    own = load_own(audit_path, lacking=NO_FILE_HAS)
+    audits = load_all(by_default(without=NO_FILE_HAS)) | own
+    computed = measure(found, settings, audits=audits, reference=reference)
     facts = RunFacts(
         suite=found[0].strategy,
         date=provenance.today(),
