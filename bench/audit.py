@@ -8,16 +8,17 @@ from types import MappingProxyType
 from typing import ClassVar, Literal, get_args
 
 from . import plugins
-from .schema import BadInputError, Evidence, Metric, ParetoPoint, ReliabilityBin
+from .schema import BadInputError, CurvePointBand, Evidence, Metric, ParetoPoint, ReliabilityBin
 from .statistics.estimates import Estimate
 from .statistics.sample import Sample
 
 PACKAGE = "tunefair.audits"
-Need = Literal["hidden", "start", "views", "ledgers"]
+Need = Literal["hidden", "start", "views", "ledgers", "before"]
 """What an audit may read besides predictions on the test and validation splits:
 
 `hidden`, the vectors that the classification head reads; `start`, the answers before any
-training; `views`, the answers on changed texts; `ledgers`, what each cell spent.
+training; `views`, the answers on changed texts; `ledgers`, what each cell spent; `before`, the
+answers of the model that a new one replaces.
 """
 
 
@@ -44,6 +45,10 @@ class Audit(ABC):
 
     def reliability(self, evidence: Evidence, sample: Sample) -> Iterator[ReliabilityBin]:
         """Yield the points of one strategy's reliability diagrams: `Results.reliability`."""
+        return iter(())
+
+    def curves(self, evidence: Evidence, sample: Sample) -> Iterator[CurvePointBand]:
+        """Yield the points of one strategy's curves, with their bands: `Results.curves`."""
         return iter(())
 
     def trade_off(self, evidence: Sequence[Evidence], sample: Sample) -> Iterator[ParetoPoint]:

@@ -95,7 +95,7 @@ def facts_of(prepared: prepare.Prepared, text: str, command: str) -> RunFacts:
         suite=suite.name,
         date=provenance.today(),
         task=prepared.content.whole,
-        audits=suite.audit.audits or audit.by_default(),
+        audits=suite.audit.audits or audit.by_default(without=("before",)),
         pairs=suite.audit.pairs,
         training_counts=run_folder.training_counts(prepared.task),
         suite_toml=text,

@@ -197,6 +197,8 @@ class Evidence:
     views: Mapping[str, tuple[Predictions, ...]] = field(default_factory=dict)
     start: tuple[Predictions, ...] = ()
     """Answers on the test split before any training; in any order."""
+    before: tuple[Predictions, ...] = ()
+    """Answers of the model that this one is compared with or would replace; in any order."""
     ledgers: tuple[Ledger, ...] = ()
     training_counts: Mapping[str, Mapping[str, Array]] = field(default_factory=dict)
     """Attribute -> group -> (n_classes,) number of training examples."""
@@ -373,6 +375,23 @@ class ReliabilityBin(NamedTuple):
     """Examples of one seed, rounded mean over seeds."""
 
 
+class CurvePointBand(NamedTuple):
+    """One point of a curve over test examples, with its pointwise 95 % band."""
+
+    strategy: str
+    curve: str
+    """"roc": true positive rate at a false positive rate; "precision_recall": precision at a
+    recall; "self_consistency": share of examples at most so consistent over seeds."""
+    attribute: str
+    group: str
+    """A group, or the class that is told from the rest."""
+    x: float
+    value: float
+    """Mean over seeds; NaN where it is undefined."""
+    low: float | None
+    high: float | None
+
+
 class ParetoPoint(NamedTuple):
     """Where one strategy stands in the trade-off of performance and fairness."""
 
@@ -392,4 +411,5 @@ class Results:
     definitions: Mapping[str, Metric] = field(default_factory=dict)
     left_out: tuple[LeftOut, ...] = ()
     reliability: tuple[ReliabilityBin, ...] = ()
+    curves: tuple[CurvePointBand, ...] = ()
     trade_off: tuple[ParetoPoint, ...] = ()

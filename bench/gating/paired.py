@@ -46,11 +46,18 @@ class Study:
         self.pair = pair
         self.new = {s: in_order(pair.run.strategies[s], ids) for s in labels}
         self.old = {s: in_order(pair.old[s], ids) for s in labels if s in pair.old}
+        self._before()
         self.sample = Unpermuted([*self.new.values(), *self.old.values()], pair.run.settings)
         facts = pair.run.facts.strategies
         self._trained = {s.label for s in facts if not s.yardstick}
         self._run = {s: numbers(e, self.sample, chosen) for s, e in self.new.items()}
         self._baseline = {s: numbers(e, self.sample, chosen) for s, e in self.old.items()}
+
+    def _before(self) -> None:
+        """Tell each side what the model before answered: of the baseline that is itself."""
+        for label, old in self.old.items():
+            self.new[label] = replace(self.new[label], before=old.test)
+            self.old[label] = replace(old, before=old.test)
 
     @property
     def places(self) -> list[Place]:

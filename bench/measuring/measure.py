@@ -85,6 +85,13 @@ def measure(
             for audit in loaded.values()
             for point in audit.reliability(e, study.sample)
         ),
+        curves=tuple(
+            point
+            for study in studies
+            for e in study.evidence
+            for audit in loaded.values()
+            for point in audit.curves(e, study.sample)
+        ),
         trade_off=tuple(
             point
             for study in studies
@@ -147,7 +154,7 @@ class _Study:
                 if estimate.place in sides:
                     continue
                 sides[estimate.place] = side(
-                    estimate, evidence.seeds, trained_once=evidence.trained_once
+                    estimate, evidence.seeds, trained_once=_trained_once(evidence, estimate)
                 )
                 self.left_out += self._missing(estimate)
                 metric = audit.metrics[estimate.metric]
@@ -168,6 +175,15 @@ class _Study:
                     yield LeftOut(estimate.attribute, name, n, reason)
 
 
+def _trained_once(evidence: Evidence, estimate: Estimate) -> bool:
+    """Whether nothing is known of how training again would change a number.
+
+    Two seeds disagree once: another two may disagree less or more.
+    """
+    pair = estimate.joint and len(evidence.seeds) == 2 and bool(evidence.ledgers)  # noqa: PLR2004
+    return evidence.trained_once or pair
+
+
 def _has_interval(estimate: Estimate) -> bool:
     return estimate.family != "point" and bool(np.isfinite(estimate.theta).all())
 
@@ -175,7 +191,7 @@ def _has_interval(estimate: Estimate) -> bool:
 def _rows(estimate: Estimate, metric: Metric, seeds: Sequence[int]) -> Iterator[Measurement]:
     """Yield the row of the mean over seeds, whose interval is still open, then one a seed."""
     yield _row(estimate, metric)
-    for index, seed in enumerate(seeds):
+    for index, seed in enumerate(() if estimate.joint else seeds):
         of_seed = estimate.of_seed(index)
         made = interval(of_seed, (metric.low, metric.high))
         yield _row(of_seed, metric)._replace(seed=seed, **made._asdict())

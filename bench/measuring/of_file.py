@@ -1,7 +1,7 @@
 """Audit predictions that we did not make: a file becomes evidence, evidence becomes results."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -45,6 +45,7 @@ def evidence(files: Files, columns: foreign.Columns) -> list[Evidence]:
     if files.compare:
         other = foreign.read(files.compare, columns, classes=test.classes)
         foreign.pair(test, other, names=(str(files.test), str(files.compare)))
+        found[0] = replace(found[0], before=(other,))
         found.append(Evidence(strategy=other_name, seeds=(0,), test=(other,)))
     return found
 
@@ -72,8 +73,9 @@ def results(
         As `audit.load_own`.
     """
     reference = found[1].strategy if len(found) > 1 else None
-    own = load_own(audit_path, lacking=NO_FILE_HAS)
-    audits = load_all(by_default(without=NO_FILE_HAS)) | own
+    lacking = NO_FILE_HAS if found[0].before else (*NO_FILE_HAS, "before")
+    own = load_own(audit_path, lacking=lacking)
+    audits = load_all(by_default(without=lacking)) | own
     computed = measure(found, settings, audits=audits, reference=reference)
     facts = RunFacts(
         suite=found[0].strategy,

@@ -159,7 +159,9 @@ def cells(
 def _wishes(suite: Suite, task: TaskContent) -> dict[str, str]:
     """Return the artefacts that every strategy is to leave, and who asks for each."""
     wishes: dict[str, str] = {}
-    for name, chosen in audit.load_all(suite.audit.audits or audit.by_default()).items():
+    for name, chosen in audit.load_all(
+        suite.audit.audits or audit.by_default(without=("before",))
+    ).items():
         for need in sorted(chosen.needs & {HIDDEN, START}):
             wishes.setdefault(need, f"audit {name}")
     if suite.keep_models:

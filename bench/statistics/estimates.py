@@ -47,6 +47,9 @@ class Estimate:
     floor: Array | None = None  # (n_seeds, replicates): without disparity
     undefined: str = ""
     """Why the value is NaN, if it is."""
+    joint: bool = False
+    """A number of all seeds together, such as how often they disagree: `values` are jackknife
+    pseudo-values (jackknife.py), so no seed has a number of its own."""
     missing: tuple[tuple[str, str], ...] = ()
     """(group, reason) of each group that a between-group number leaves out."""
 

@@ -17,6 +17,7 @@ from ..schema import (
     BadInputError,
     Contrast,
     CurvePoint,
+    CurvePointBand,
     Ledger,
     LeftOut,
     Measurement,
@@ -190,6 +191,7 @@ def read_results(path: Path) -> Results:
             definitions={name: _metric(m) for name, m in table["definitions"].items()},
             left_out=tuple(_rows(LeftOut, table["left_out"])),
             reliability=tuple(_rows(ReliabilityBin, table["reliability"])),
+            curves=tuple(_rows(CurvePointBand, table["curves"])),
             trade_off=tuple(_rows(ParetoPoint, table["trade_off"])),
         )
     except (KeyError, TypeError, AttributeError) as error:
