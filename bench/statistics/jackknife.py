@@ -11,7 +11,8 @@ def pseudo_values(whole: Array, without: Sequence[Array]) -> Array:
     """Return one value a seed (n_seeds, ...) whose mean is that of all seeds together.
 
     Their variance over the number of seeds is the jackknife variance of the whole (Quenouille
-    1956; Tukey 1958): whole + (K - 1) (mean of those without a seed - that without seed k).
+    1956; Tukey 1958), which is never too small on average (Efron & Stein 1981):
+    whole + (K - 1) (mean of those without a seed - that without seed k).
 
     Parameters
     ----------
