@@ -103,7 +103,7 @@ class PerClass(Audit):
                     metric=metric,
                     group=_group(name),
                     values=values[number, c],
-                    n=round(float(rests[number])),
+                    n=int(np.ceil(rests[number])),
                     clusters=clusters[number][c],
                     family=FAMILY.get(metric, "mean"),
                     undefined=_UNDEFINED[number],
@@ -181,7 +181,7 @@ def _matrix(evidence: Evidence, sample: Sample, clusters: list[float]) -> Iterat
 def _count(metric: str, group: str, by_seed: list[float]) -> Estimate:
     values = np.array(by_seed, dtype=np.float64)[:, None]
     return Estimate(
-        metric=metric, group=group, values=values, n=int(values.mean()), family="point"
+        metric=metric, group=group, values=values, n=int(np.ceil(values.mean())), family="point"
     )
 
 
