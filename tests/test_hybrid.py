@@ -55,7 +55,7 @@ independent implementation with other random numbers, which vary by 0.005 at mos
 
 @pytest.mark.parametrize("design", REFERENCE)
 def test_agrees_with_an_independent_implementation(design, monkeypatch):
-    monkeypatch.setattr("tunefair.statistics.hybrid.UP", 0.0125)
+    monkeypatch.setattr("tunefair.statistics.hybrid.TOO_MUCH", 0.0125)
     made = estimates(*rates(*design))
     gap, worst = inverted_gap(made), inverted_worst(made[0])
     found = (gap.low, gap.high, gap.systematic_high, gap.value)

@@ -22,8 +22,13 @@ from .spread import examples_in_seeds
 
 FEWEST_GROUPS = 3
 """With two groups there is one difference, and the usual interval does."""
-DOWN, UP = 0.025, 0.015
-"""Chances that are too small on either side: found by simulation (docs/uncertainty.md)."""
+TOO_LITTLE, TOO_MUCH = 0.025, 0.02
+"""Chances of seeing so large or so small a gap below which a size is ruled out.
+
+These and those of a worst rate were found by simulation (docs/uncertainty.md).
+"""
+WORST_LOW, WORST_HIGH = 0.0125, 0.025
+"""Chances that are left out on either side of a worst rate."""
 LUCKY = 0.16
 """Groups that are alike seldom look more alike than this quantile of theirs: where they do, the
 upper end is that of this quantile (power-constrained limits: Cowan et al. 2011, arXiv:1105.3166),
@@ -83,8 +88,8 @@ def inverted_gap(kinds: Sequence[Sequence[Estimate]]) -> Inverted:
     drawn = np.array([_seen_if(size, profiles, noisy) for size in sizes])
     at_least, at_most = (drawn >= seen).mean(axis=1), (drawn <= seen).mean(axis=1)
     no_less = max(seen, float(np.quantile(drawn[0], LUCKY)))
-    low = _first(sizes, at_least, DOWN)
-    high = _last(sizes, (drawn <= no_less).mean(axis=1), UP)
+    low = _first(sizes, at_least, TOO_LITTLE)
+    high = _last(sizes, (drawn <= no_less).mean(axis=1), TOO_MUCH)
     shipped = _of_one_model(noisy, high / seen)
     return Inverted(low, max(high, shipped), low, high, _last(sizes, at_most, 0.5))
 
@@ -98,13 +103,13 @@ def inverted_worst(rates: Sequence[Estimate]) -> Inverted:
     rng = np.random.default_rng(0)
     noisy = _noisy(rates, _number_of_draws(len(rates), rates[0]), rng, together=True)
     plausible, lowest = _plausible(noisy, rng), noisy.rate.min()
-    lifted = (plausible + noisy.error).min(axis=0) - plausible.min(axis=0)
+    rises = (plausible + noisy.error).min(axis=0) - plausible.min(axis=0)
     as_seen = (noisy.rate[:, None] + noisy.error).min(axis=0) - lowest
-    most = max(np.quantile(lifted, 1 - UP), np.quantile(as_seen, 1 - UP))
+    most = max(np.quantile(rises, 1 - WORST_LOW), np.quantile(as_seen, 1 - WORST_LOW))
     own = np.sqrt(noisy.apart) * rng.standard_normal(plausible.shape)
     below = max(float((plausible.min(axis=0) - (plausible + own).min(axis=0)).mean()), 0.0)
-    low, high = float(lowest - most), float(lowest - np.quantile(lifted, DOWN))
-    return Inverted(low - below, high, low, high, float(lowest - np.median(lifted)))
+    low, high = float(lowest - most), float(lowest - np.quantile(rises, WORST_HIGH))
+    return Inverted(low - below, high, low, high, float(lowest - np.median(rises)))
 
 
 def _number_of_draws(n_groups: int, estimate: Estimate) -> int:
