@@ -186,7 +186,7 @@ def train_missing(jobs: Sequence[Job], run: Path, wishes: Wishes) -> int:
 def _remove_spent_checkpoints(cells: Path, but: Collection[Path]) -> None:
     """Remove those of finished cells, still planned or not: workers died before they could."""
     for folder in set(cells.glob(".*.checkpoints")).difference(but):
-        if files.is_sealed(folder.with_name(folder.name[1:].removesuffix(".checkpoints"))):
+        if run_folder.is_finished(folder.with_name(folder.name[1:].removesuffix(".checkpoints"))):
             shutil.rmtree(folder, ignore_errors=True)
 
 
@@ -204,7 +204,7 @@ def _launcher(
 
 
 def _set_aside_damaged(folder: Path, console: Console) -> None:
-    if files.stands(folder) and not files.is_sealed(folder):
+    if files.stands(folder) and not run_folder.is_finished(folder):
         shelf = files.set_aside(folder)
         console.print(f"[yellow]damaged[/]: {folder.name} was set aside as {shelf}")
 

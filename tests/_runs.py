@@ -71,7 +71,7 @@ def write(
                 hardware={"device": "cpu"},
             )
             place = run_folder.cell_folder(folder, cell.id)
-            files.write_sealed(place, partial(records.write_outcome, outcome=outcome))
+            files.write_sealed(place, partial(_fill, cell=cell, outcome=outcome))
     filled = {
         "suite": "toy",
         "suite_toml": SUITE.format(rules=rules),
@@ -85,6 +85,12 @@ def write(
     } | facts
     run_folder.write_facts(folder, RunFacts(**filled))
     return folder
+
+
+def _fill(folder: Path, cell: CellFacts, outcome: Outcome) -> None:
+    records.write_outcome(folder, outcome)
+    owner = files.to_json({"id": cell.id, "seed": cell.seed})
+    files.write(folder / run_folder.CELL, owner)
 
 
 def validation(answers: Predictions) -> Predictions:

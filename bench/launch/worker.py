@@ -16,7 +16,7 @@ from ..environment import memory, provenance
 from ..planning import missing
 from ..planning.plan import Cell
 from ..schema import BadInputError, CellFailedError, Outcome, Task
-from ..storage import examples, files, records
+from ..storage import examples, files, records, run_folder
 
 if TYPE_CHECKING:
     from ..training.ranks import Ranks
@@ -175,7 +175,7 @@ def execute(job: Job, progress: Callable[[float, str], None]) -> None:
         if job.again:
             _check_same(records.read_outcome(job.destination), outcome)
         records.write_outcome(folder, outcome)
-        files.write(folder / missing.CELL, files.to_json(missing.record(job.cell)))
+        files.write(folder / run_folder.CELL, files.to_json(missing.record(job.cell)))
         files.write(folder / "environment.json", files.to_json(provenance.environment()))
 
     (files.replace_sealed if job.again else files.write_sealed)(job.destination, fill)

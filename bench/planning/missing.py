@@ -9,8 +9,6 @@ from ..schema import BadInputError
 from ..storage import files, records, run_folder
 from .plan import HIDDEN, MODEL, START, TRAIN, VIEW, Cell
 
-CELL = "cell.json"
-"""In a cell's folder: its definition, and the artefacts that it holds."""
 _WORDS = {
     HIDDEN: "hidden vectors",
     START: "answers before training",
@@ -40,15 +38,16 @@ class Work(NamedTuple):
 
 def record(cell: Cell) -> dict[str, Any]:
     """Return what a cell's folder says of the cell, as plain JSON."""
-    return {"definition": cell.definition, "keeps": sorted(cell.keeps)}
+    owner = {"id": cell.id, "use": cell.use, "seed": cell.seed}  # a copied folder is told by it
+    return owner | {"definition": cell.definition, "keeps": sorted(cell.keeps)}
 
 
 def held(run: Path, cell_id: str) -> frozenset[str] | None:
     """Return the artefacts that a finished cell holds; None: it is not finished."""
     folder = run_folder.cell_folder(run, cell_id)
-    if not files.is_sealed(folder):
+    if not run_folder.is_finished(folder):
         return None
-    known = _read(folder / CELL)
+    known = _read(folder / run_folder.CELL)
     return frozenset(known.get("keeps", ())) if known else frozenset()
 
 
@@ -88,7 +87,7 @@ def previous(run: Path) -> dict[tuple[str, int], Definition]:
     except BadInputError:  # no run yet, or one of another version: nothing is known
         return {}
     known = {
-        (cell.strategy, cell.seed): _read(run_folder.cell_folder(run, cell.id) / CELL)
+        (cell.strategy, cell.seed): _read(run_folder.cell_folder(run, cell.id) / run_folder.CELL)
         for cell in facts.cells
         if cell.status == "finished"
     }
@@ -185,8 +184,8 @@ def _finished(run: Path) -> list[_Spent]:
     """Return every finished cell of the run's folder, whatever suite it was made for."""
     spent = []
     for folder in sorted((run / "cells").glob("[!.]*")):
-        definition = _read(folder / CELL).get("definition", {})
-        if definition and files.is_sealed(folder):
+        definition = _read(folder / run_folder.CELL).get("definition", {})
+        if definition and run_folder.is_finished(folder):
             ledger = records.read_ledger(folder)
             revises = (definition["first"] or {}).get("budget") == definition["budget"]
             seconds = ledger.revision_seconds if revises else ledger.seconds

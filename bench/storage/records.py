@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, TypeVar
@@ -9,6 +10,8 @@ from typing import Any, TypeVar
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
+from pydantic import TypeAdapter, ValidationError
+from safetensors import SafetensorError
 from safetensors.numpy import load_file, save
 
 from ..reading import parquet_tables
@@ -36,7 +39,36 @@ TEXT = "text"
 GROUP = "group:"
 CLUSTER = "cluster"
 VIEW = "view:"
+_ledger = TypeAdapter(Ledger)
+_UNREADABLE = (
+    OSError,
+    pa.ArrowException,
+    SafetensorError,
+    LookupError,
+    TypeError,
+    ValueError,
+    AttributeError,
+    RecursionError,
+)
 Row = TypeVar("Row", bound=tuple[Any, ...])
+
+
+@contextmanager
+def _of_this_version(path: Path, what: str = "file of this version") -> Iterator[None]:
+    """Refuse a file whose content is not what this version writes into such a file."""
+    try:
+        yield
+    except BadInputError:
+        raise
+    except _UNREADABLE as error:
+        raise BadInputError(f"{path}: not a {what} of tunefair ({_words(error)})") from None
+
+
+def _words(error: Exception) -> str:
+    if isinstance(error, ValidationError):
+        first = error.errors()[0]
+        return f"{'.'.join(map(str, first['loc']))}: {first['msg']}"
+    return f"{type(error).__name__}: {error}"
 
 
 def write_task(path: Path, task: Task) -> None:
@@ -60,21 +92,22 @@ def write_task(path: Path, task: Task) -> None:
 def read_task(path: Path) -> Task:
     """Read a task that `write_task` wrote."""
     columns, facts = read_table(path)
-    card = facts["card"]
-    card |= {name: tuple(card.get(name, ())) for name in ("warnings", "label_kept_in")}
-    return Task(
-        name=facts["name"],
-        example_id=columns["example_id"],
-        text=columns["text"],
-        text_pair=columns.get("text_pair"),
-        label=columns["label"],
-        groups=_prefixed(columns, GROUP),
-        split=columns["split"],
-        classes=tuple(facts["classes"]),
-        card=TaskCard(**card),
-        views=_prefixed(columns, VIEW),
-        cluster=columns.get(CLUSTER),
-    )
+    with _of_this_version(path):
+        card = facts["card"]
+        card |= {name: tuple(card.get(name, ())) for name in ("warnings", "label_kept_in")}
+        return Task(
+            name=facts["name"],
+            example_id=columns["example_id"],
+            text=columns["text"],
+            text_pair=columns.get("text_pair"),
+            label=columns["label"],
+            groups=_prefixed(columns, GROUP),
+            split=columns["split"],
+            classes=tuple(facts["classes"]),
+            card=TaskCard(**card),
+            views=_prefixed(columns, VIEW),
+            cluster=columns.get(CLUSTER),
+        )
 
 
 def write_predictions(path: Path, answers: Mapping[tuple[str, str], Predictions]) -> None:
@@ -113,6 +146,13 @@ def write_predictions(path: Path, answers: Mapping[tuple[str, str], Predictions]
 def read_predictions(path: Path) -> dict[tuple[str, str], Predictions]:
     """Read what `write_predictions` wrote, keyed by (split, view) in the order written."""
     columns, facts = read_table(path)
+    with _of_this_version(path):
+        return _predictions(path, columns, facts)
+
+
+def _predictions(
+    path: Path, columns: Mapping[str, Array], facts: Mapping[str, Any]
+) -> dict[tuple[str, str], Predictions]:
     beside = path.with_name("hidden.safetensors")
     hidden = load_file(beside) if beside.is_file() else {}
     keys = dict.fromkeys(zip(columns["split"].tolist(), columns["view"].tolist(), strict=True))
@@ -151,27 +191,32 @@ def write_outcome(folder: Path, outcome: Outcome) -> None:
 def read_outcome(folder: Path) -> Outcome:
     """Read what `write_outcome` wrote."""
     answers = read_predictions(folder / "predictions.parquet")
-    return Outcome(
-        test={view: p for (split, view), p in answers.items() if split == "test"},
-        validation=answers["validation", "original"],
-        train=answers.get(("train", "original")),
-        start=answers.get(("start", "original")),
-        ledger=read_ledger(folder),
-        curve=read_curve(folder),
-        hardware=files.read_json(folder / "hardware.json"),
-    )
+    with _of_this_version(folder / "predictions.parquet"):
+        return Outcome(
+            test={view: p for (split, view), p in answers.items() if split == "test"},
+            validation=answers["validation", "original"],
+            train=answers.get(("train", "original")),
+            start=answers.get(("start", "original")),
+            ledger=read_ledger(folder),
+            curve=read_curve(folder),
+            hardware=files.read_json(folder / "hardware.json"),
+        )
 
 
 def read_ledger(folder: Path) -> Ledger:
     """Read what a finished cell spent."""
-    return Ledger(**files.read_json(folder / "ledger.json"))
+    path = folder / "ledger.json"
+    with _of_this_version(path):
+        return _ledger.validate_python(files.read_json(path))
 
 
 def read_curve(folder: Path) -> tuple[CurvePoint, ...]:
     """Read how a finished cell learned."""
-    curve, _ = read_table(folder / "curve.parquet")
-    points = zip(*(curve[name].tolist() for name in CurvePoint._fields), strict=True)
-    return tuple(CurvePoint(*point) for point in points)
+    path = folder / "curve.parquet"
+    curve, _ = read_table(path)
+    with _of_this_version(path):
+        points = zip(*(curve[name].tolist() for name in CurvePoint._fields), strict=True)
+        return tuple(CurvePoint(*point) for point in points)
 
 
 def results_json(results: Results) -> str:
@@ -184,7 +229,7 @@ def results_json(results: Results) -> str:
 def read_results(path: Path) -> Results:
     """Read results that `results_json` wrote."""
     table = files.read_json(path)
-    try:
+    with _of_this_version(path):
         return Results(
             measurements=tuple(_rows(Measurement, table["measurements"])),
             contrasts=tuple(_rows(Contrast, table["contrasts"])),
@@ -194,8 +239,6 @@ def read_results(path: Path) -> Results:
             curves=tuple(_rows(CurvePointBand, table["curves"])),
             trade_off=tuple(_rows(ParetoPoint, table["trade_off"])),
         )
-    except (KeyError, TypeError, AttributeError) as error:
-        raise BadInputError(f"{path}: not results of this version ({error})") from None
 
 
 def _rows(kind: type[Row], table: list[dict[str, Any]]) -> Iterator[Row]:
@@ -238,12 +281,10 @@ def _arrow(column: Any) -> Any:
 
 def read_table(path: Path) -> tuple[dict[str, Array], dict[str, Any]]:
     """Read what `write_table` wrote."""
-    try:
+    with _of_this_version(path, "table"):
         table = parquet_tables.read(path, pq.read_schema(path).names)
         facts = json.loads((table.schema.metadata or {})[b"tunefair"])
         return {name: _numpy(name, table[name]) for name in table.column_names}, facts
-    except (OSError, pa.ArrowException, KeyError, ValueError, RecursionError) as error:
-        raise BadInputError(f"{path}: not a table of tunefair ({error})") from None
 
 
 def _numpy(name: str, column: Any) -> Array:

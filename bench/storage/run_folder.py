@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from pydantic import TypeAdapter, ValidationError
@@ -12,12 +13,30 @@ from ..schema import Array, BadInputError, Evidence, Outcome, Predictions, Task
 from . import examples, files, records
 
 FACTS = "facts.json"
+CELL = "cell.json"
+"""In a cell's folder: its id, strategies and seed, its definition, and what it holds."""
 _facts = TypeAdapter(RunFacts)
 
 
 def cell_folder(run: Path, cell_id: str) -> Path:
     """Return where a cell's outcome lies."""
     return run / "cells" / cell_id
+
+
+def is_finished(folder: Path) -> bool:
+    """Whether a cell's folder is as it was written, and holds the cell whose id is its name.
+
+    A folder copied from another cell is as damaged as one with a changed file. Folders of earlier
+    versions do not say which cell they hold: they count as finished.
+    """
+    return files.is_sealed(folder) and _owner(folder).get("id", folder.name) == folder.name
+
+
+def _owner(folder: Path) -> Mapping[str, Any]:
+    """Return what a cell's folder says of its cell; nothing where it says nothing."""
+    path = folder / CELL
+    content = files.read_json(path) if path.is_file() else {}
+    return content if isinstance(content, dict) else {}
 
 
 def failure_file(run: Path, cell_id: str) -> Path:
@@ -57,17 +76,42 @@ def read_facts(run: Path) -> RunFacts:
         raise BadInputError(
             f"{path}: not facts of this version ({error.error_count()} errors)"
         ) from None
-    return replace(facts, cells=tuple(_with_status(run, cell) for cell in facts.cells))
+    uses = {strategy.label: strategy.use for strategy in facts.strategies}
+    cells = (_with_status(run, cell, uses.get(cell.strategy, "")) for cell in facts.cells)
+    return replace(facts, cells=tuple(cells))
 
 
-def _with_status(run: Path, cell: CellFacts) -> CellFacts:
+def _with_status(run: Path, cell: CellFacts, use: str = "") -> CellFacts:
     folder, failure = cell_folder(run, cell.id), failure_file(run, cell.id)
-    if files.is_sealed(folder):
+    sealed = files.is_sealed(folder)
+    if sealed and _is_owner(folder, cell, use):
         ledger, curve = records.read_ledger(folder), records.read_curve(folder)
         return replace(cell, status="finished", ledger=ledger, curve=curve)
     if failure.is_file():
-        return replace(cell, status="failed", reason=files.read_json(failure)["reason"])
-    return replace(cell, status="missing", reason="not run yet")
+        return replace(cell, status="failed", reason=_reason(failure))
+    reason = "not run yet"
+    if sealed:
+        reason = f"holds another cell: {folder} was copied or renamed; run the suite again"
+    elif files.stands(folder):
+        reason = f"damaged: {folder} is not as it was written; run the suite again"
+    return replace(cell, status="missing", reason=reason)
+
+
+def _is_owner(folder: Path, cell: CellFacts, use: str) -> bool:
+    """Whether a folder's own word, as far as it gives one, is that it holds this cell."""
+    owner, known = (
+        _owner(folder),
+        {"id": cell.id, "seed": cell.seed} | ({"use": use} if use else {}),
+    )
+    return all(owner.get(key, value) == value for key, value in known.items())
+
+
+def _reason(failure: Path) -> str:
+    content = files.read_json(failure)
+    reason = content.get("reason") if isinstance(content, dict) else None
+    if not isinstance(reason, str):
+        raise BadInputError(f"{failure}: no 'reason' of a failed cell; delete it and run again")
+    return reason
 
 
 def evidence(run: Path, facts: RunFacts) -> list[Evidence]:
