@@ -9,10 +9,11 @@ from types import FrameType
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
-from rich.console import Console
 
 from .. import __version__
+from ..reporting import inert
 from ..schema import BadInputError
+from .consoles import err, out
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -30,8 +31,6 @@ app = typer.Typer(
 _BY_SIGNAL = 128
 """Plus the signal's number: exit code of what a signal ended."""
 _STOPPED = (_BY_SIGNAL + signal.SIGINT, _BY_SIGNAL + signal.SIGTERM)
-out = Console()
-err = Console(stderr=True)
 
 Runs = Annotated[Path, typer.Option(help="Where runs and prepared data are kept.")]
 SuiteName = Annotated[str, typer.Argument(help="A suite's name or its TOML file.")]
@@ -375,7 +374,9 @@ def gate(
     files = publish.Files(json=json_file, junit=junit, markdown=markdown, sarif=sarif)
     publish.publish(judgement, title, files, artifact=artifact)
     for line in publish.shown(judgement, title):
-        out.print(line, soft_wrap=True)  # a job's log has no width, and an annotation is one line
+        out.print(line, soft_wrap=True)  # a job's log has no width
+    for command in publish.annotations(judgement):
+        typer.echo(command)  # the console would make it harmless
     raise typer.Exit(judgement.exit_code)
 
 
@@ -423,7 +424,7 @@ def _stop(number: int, frame: FrameType | None) -> None:
 
 def _say(problem: str) -> None:
     """Print a problem as one line; a name in it may hold what a terminal would obey."""
-    line = "".join(c if c.isprintable() else repr(c)[1:-1] for c in " ".join(problem.split()))
+    line = inert.line(problem).strip()
     err.print(f"tunefair: {line[:2000]}", markup=False, highlight=False, soft_wrap=True)
 
 

@@ -1,19 +1,18 @@
 """A gate's answer for machines: JSON, JUnit XML and SARIF."""
 
 import datetime
-import re
 from collections.abc import Sequence
 from itertools import groupby
 from typing import Any
 from urllib.parse import quote
 from xml.etree import ElementTree as ET
 
+from ..reporting import inert
 from ..storage import files
 from . import rules
 from .summary import name
 from .verdicts import Judgement, Verdict
 
-_NO_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 _SCHEMA = (
     "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"
 )
@@ -48,7 +47,7 @@ def junit(judgement: Judgement, now: datetime.datetime) -> str:
         suite = ET.SubElement(
             root,
             "testsuite",
-            name=_xml(f"{number} {rule}"),
+            name=inert.line(f"{number} {rule}"),
             package="tunefair.gate",
             id=str(index),
             tests=str(len(verdicts)),
@@ -69,22 +68,21 @@ def junit(judgement: Judgement, now: datetime.datetime) -> str:
 
 
 def _case(suite: ET.Element, verdict: Verdict, kind: str) -> None:
-    owner = _xml(f"tunefair.gate.{verdict.strategy or 'run'}")
-    case = ET.SubElement(suite, "testcase", name=_xml(name(verdict)), classname=owner, time="0")
+    owner = inert.line(f"tunefair.gate.{verdict.strategy or 'run'}")
+    case = ET.SubElement(
+        suite, "testcase", name=inert.line(name(verdict)), classname=owner, time="0"
+    )
     if kind:
-        about = _xml(f"{verdict.outcome}: {verdict.reason}")
-        ET.SubElement(case, kind, type=verdict.outcome, message=about).text = _xml(verdict.reason)
+        about = inert.line(f"{verdict.outcome}: {verdict.reason}")
+        ET.SubElement(case, kind, type=verdict.outcome, message=about).text = inert.line(
+            verdict.reason
+        )
 
 
 def _kind(verdict: Verdict) -> str:
     if verdict.outcome == "inconclusive":
         return "failure" if verdict.blocks else "skipped"
     return {"fail": "failure", "not comparable": "error"}.get(verdict.outcome, "")
-
-
-def _xml(text: str) -> str:
-    """Return text without what XML 1.0 cannot hold, white space made single."""
-    return " ".join(_NO_XML.sub("�", text).split())
 
 
 def sarif(judgement: Judgement, artifact: str) -> str:
@@ -119,18 +117,19 @@ def _rule_id(verdict: Verdict) -> str:
 def _rule(judgement: Judgement, shown: Sequence[Verdict], rule_id: str) -> dict[str, Any]:
     verdict = next(v for v in shown if _rule_id(v) == rule_id)
     words = rules.describe(judgement.rules[verdict.rule - 1]) if verdict.rule else verdict.metric
-    return {"id": rule_id, "shortDescription": {"text": words}}
+    return {"id": rule_id, "shortDescription": {"text": inert.unlinked(words)}}
 
 
 def _result(verdict: Verdict, known: list[str], artifact: str) -> dict[str, Any]:
     level = "warning" if verdict.outcome == "inconclusive" and not verdict.blocks else "error"
     about = f"{verdict.strategy}: " if verdict.strategy else ""
+    text = f"{verdict.outcome}: {about}{name(verdict)}: {verdict.reason}"
     location = {"artifactLocation": {"uri": quote(artifact)}, "region": {"startLine": 1}}
     return {
         "ruleId": _rule_id(verdict),
         "ruleIndex": known.index(_rule_id(verdict)),
         "level": level,
-        "message": {"text": f"{verdict.outcome}: {about}{name(verdict)}: {verdict.reason}"},
+        "message": {"text": inert.unlinked(text)},
         "locations": [{"physicalLocation": location}],
         "partialFingerprints": {
             "tunefair/v1": "/".join((verdict.strategy, *map(str, verdict.place)))

@@ -13,6 +13,7 @@ from rich.table import Table
 from rich.text import Text
 from scipy.special import chdtri
 
+from ..reporting import inert
 from ..schema import Array, BadInputError, Place
 from ..suite import GateRule
 from . import baseline, rules
@@ -66,7 +67,9 @@ def table(found: Sequence[Power]) -> Table:
         place = " · ".join(part for part in p.place[1:] if part not in {"", "original"})
         losses = [f"{'≤ ' if p.cautious else ''}{x:.3g}" for x in p.losses]
         name = f"{p.place.metric} [{place}]" if place else p.place.metric
-        shown.add_row(Text(p.strategy), Text(name), f"{p.max_loss:.3g}", *losses)
+        shown.add_row(
+            Text(inert.line(p.strategy)), Text(inert.line(name)), f"{p.max_loss:.3g}", *losses
+        )
     if any(p.cautious for p in found):
         shown.caption = "≤: one seed, so what two models share is not known"
     elif min(p.seeds for p in found) < ENOUGH:

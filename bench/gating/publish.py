@@ -37,8 +37,11 @@ def publish(judgement: Judgement, title: str, wanted: Files, artifact: str) -> N
 
 
 def shown(judgement: Judgement, title: str) -> Iterator[Text]:
-    """Yield the lines to be printed; GitHub turns annotations in a job's output into marks."""
+    """Yield the lines to be printed."""
     yield from summary.terminal(judgement, title)
+
+
+def annotations(judgement: Judgement) -> Iterator[str]:
+    """Yield commands that GitHub turns into marks, where a job of GitHub's prints its output."""
     if os.environ.get("GITHUB_ACTIONS") == "true":
-        for line in summary.annotations(judgement):
-            yield Text(line)
+        yield from summary.annotations(judgement)

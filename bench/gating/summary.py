@@ -1,11 +1,10 @@
 """A gate's answer for people: Markdown for a pull request, lines for a terminal, annotations."""
 
-import html
-import re
 from collections.abc import Iterable, Iterator, Sequence
 
 from rich.text import Text
 
+from ..reporting import inert
 from .verdicts import GRAVITY, Judgement, Outcome, Verdict
 
 MARKS: dict[Outcome, str] = {
@@ -21,7 +20,6 @@ STYLES: dict[Outcome, str] = {
     "fail": "bold red",
 }
 _COLUMNS = ("", "rule", "strategy", "run", "baseline", "loss", "tolerated", "why")
-_ACTIVE = re.compile(r"([\\`*_{}\[\]#|~$])")
 
 
 def headline(judgement: Judgement) -> str:
@@ -49,12 +47,12 @@ def markdown(judgement: Judgement, title: str) -> str:
     shown = ordered(judgement.verdicts)
     grave = [v for v in shown if v.outcome != "pass"]
     passed = [v for v in shown if v.outcome == "pass" and v.rule]
-    lines = [f"## {MARKS[_mark(judgement)]} {_plain(title)}: {headline(judgement)}", ""]
+    lines = [f"## {MARKS[_mark(judgement)]} {inert.markdown(title)}: {headline(judgement)}", ""]
     lines += _table(grave) if grave else ["No rule has anything to object.", ""]
     if passed:
         lines += ["<details>", f"<summary>{len(passed)} passed</summary>", "", *_table(passed)]
         lines += ["</details>", ""]
-    lines += [f"- {_plain(note)}" for note in judgement.notes]
+    lines += [f"- {inert.markdown(note)}" for note in judgement.notes]
     return "\n".join(lines).rstrip() + "\n"
 
 
@@ -66,7 +64,7 @@ def _mark(judgement: Judgement) -> Outcome:
 def _table(verdicts: Sequence[Verdict]) -> list[str]:
     lines = [f"| {' | '.join(_COLUMNS)} |", "|---|---|---|--:|--:|--:|--:|---|"]
     for v in verdicts:
-        cells = [MARKS[v.outcome], *(_plain(cell) for cell in _cells(v))]
+        cells = [MARKS[v.outcome], *(inert.markdown(cell) for cell in _cells(v))]
         lines.append(f"| {' | '.join(cells)} |")
     return [*lines, ""]
 
@@ -81,23 +79,15 @@ def _number(value: float | None, sign: str = "") -> str:
     return "" if value is None else f"{value:{sign}.3g}"
 
 
-def _plain(text: str) -> str:
-    """Return text that Markdown shows as it is: names of strategies and groups are anybody's."""
-    flat = " ".join("".join(c if c.isprintable() else " " for c in text).split())
-    quiet = flat.replace("@", "@\u200b")  # else a name could notify a person of that name
-    return _ACTIVE.sub(r"\\\1", html.escape(quiet, quote=False))
-
-
 def terminal(judgement: Judgement, title: str) -> Iterator[Text]:
     """Yield the answer line by line: what is no pass, notes, then the headline."""
-    answer = Text(f"{title}: {headline(judgement)}", style=STYLES[_mark(judgement)])
+    answer = Text(f"{inert.line(title)}: {headline(judgement)}", style=STYLES[_mark(judgement)])
     for v in ordered(judgement.verdicts):
         if v.outcome != "pass":
             about = " · ".join(part for part in (v.strategy, name(v)) if part)
-            yield Text.assemble(
-                (v.outcome, STYLES[v.outcome]), f" {about}: {_measured(v)}{v.reason}"
-            )
-    yield from (Text(f"note: {note}") for note in judgement.notes)
+            words = inert.line(f" {about}: {_measured(v)}{v.reason}")
+            yield Text.assemble((v.outcome, STYLES[v.outcome]), words)
+    yield from (Text(f"note: {inert.line(note)}") for note in judgement.notes)
     yield answer
 
 
@@ -113,11 +103,5 @@ def annotations(judgement: Judgement) -> Iterator[str]:
         if v.outcome == "pass":
             continue
         kind = "warning" if v.outcome == "inconclusive" and not v.blocks else "error"
-        title = _escaped(f"{v.outcome}: {v.strategy} {name(v)}".strip(), more=":,")
-        yield f"::{kind} title={title}::{_escaped(v.reason)}"
-
-
-def _escaped(text: str, more: str = "") -> str:
-    for character in f"%\r\n{more}":
-        text = text.replace(character, f"%{ord(character):02X}")
-    return text
+        title = inert.command_value(f"{v.outcome}: {v.strategy} {name(v)}".strip(), title=True)
+        yield f"::{kind} title={title}::{inert.command_value(v.reason)}"
