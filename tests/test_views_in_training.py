@@ -10,7 +10,7 @@ from tunefair.planning import compose
 from tunefair.schema import BadInputError
 from tunefair.strategies.counterfactual_augmentation import CounterfactualAugmentation
 from tunefair.tasks import occupations, redditbias
-from tunefair.training.batches import drawn
+from tunefair.training.batches import pool
 from tunefair.training.learn import training_split
 from tunefair.training.tokens import ORIGINAL, gathered
 
@@ -32,7 +32,7 @@ def test_each_changed_text_is_drawn_once_more_with_its_own_label(task, tokens):
     split = training_split(task, "group")
     changed = split.views["swap:other"]
     odds = CounterfactualAugmentation().sampling_weights(split)
-    found = drawn(tokens.views, train, odds)
+    found = pool(tokens.views, train, odds)
     assert found.example.tolist() == [*range(len(train)), *np.flatnonzero(changed)]
     assert (found.odds == 1).all()
     assert (found.view.row[found.entries] == train[found.example]).all()
