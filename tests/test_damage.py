@@ -12,7 +12,7 @@ from tests import _house, _runs
 from tunefair.gating import baseline, snapshot
 from tunefair.measuring.of_run import measured
 from tunefair.schema import BadInputError
-from tunefair.storage import files, records
+from tunefair.storage import examples, files, records
 
 TEXTS = ("", "null", "[]", "{}", "[[1]]", '{"reason": 1, "flops": "x", "device": 3}', "\x00\xff")
 
@@ -91,6 +91,9 @@ def run(tmp_path_factory):
     new, _ = _runs.pair(n=60)
     folder = tmp_path_factory.mktemp("runs") / "toy"
     _runs.write(folder, new, failed={"lora": 2})
+    known = new[0].test[0]
+    columns = {"example_id": known.example_id, "group:target": known.groups["target"]}
+    records.write_table(folder / examples.FILE, columns, {"views": []})
     for cell in (folder / "cells").iterdir():
         files.write(cell / "environment.json", files.to_json({"torch": "2.13.0"}))
         sealed(cell)
@@ -135,7 +138,7 @@ def test_a_damaged_cell_is_named_in_one_line(name, damage, run, tmp_path):
 
 
 @pytest.mark.parametrize("damage", [d for d in DAMAGES if d.startswith("text") or d == "half"])
-@pytest.mark.parametrize("name", ["failures/lora-2.json", "facts.json"])
+@pytest.mark.parametrize("name", ["failures/lora-2.json", "facts.json", "examples.parquet"])
 def test_a_damaged_record_beside_the_cells_is_named(name, damage, run, tmp_path):
     copy = tmp_path / "toy"
     shutil.copytree(run, copy)
@@ -151,7 +154,7 @@ def test_damaged_results_are_computed_again(damage, run, tmp_path):
     copy = tmp_path / "toy"
     shutil.copytree(run, copy)
     right, _ = measured(copy)
-    for name in ("results.json", "results.key"):
+    for name in ("results.json", "results.key", "collapsed.json"):
         DAMAGES[damage](copy / name)
         again, _ = measured(copy)
         assert len(again.measurements) == len(right.measurements) > 0

@@ -46,7 +46,7 @@ def _known(run: Path, key: str) -> tuple[Results, tuple[Collapse, ...]] | None:
     stamp = run / "results.key"
     written = all((run / name).is_file() for name in (RESULTS, collapsed.FILE))
     if written and stamp.is_file() and stamp.read_bytes().strip() == key.encode():
-        with suppress(BadInputError):
+        with suppress(BadInputError), records.damage_named(run):  # it is computed again
             return records.read_results(run / RESULTS), collapsed.read(run)
     return None
 
