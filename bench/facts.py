@@ -61,6 +61,8 @@ class ModelCard:
     parameters: int | None = None
     max_tokens: int | None = None
     """Longer texts are cut to so many tokens."""
+    head_kept: bool = False
+    """Every seed begins with the checkpoint's own classification head."""
 
 
 class Collapse(NamedTuple):

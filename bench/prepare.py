@@ -10,15 +10,22 @@ from pydantic import TypeAdapter
 
 from . import plugins
 from . import task as tasks
+from .environment import processes
+from .environment.processes import Limits
 from .facts import CutTexts, FactTable
 from .planning import compose, model_folder, plan
 from .planning.identity import TaskContent, content_of
 from .schema import Array, BadInputError, Task
 from .storage import files, records
-from .suite import Suite, TaskChoice, Training
+from .suite import ModelChoice, Suite, TaskChoice, Training
 
 CUT_ROWS = "cut.npy"  # written by `training.tokens`, which imports torch
 DATA_AUDIT = "data_audit.json"
+TASK_FILE = "task.parquet"
+_SECONDS, _CHARACTERS_A_SECOND = 300.0, 20_000
+"""What tokenising may take; honest tokenizers read a million characters a second."""
+_MEMORY_BYTES, _BYTES_A_CHARACTER = 4 * 2**30, 64
+"""What it may take of memory; honest tokenizers need half of that."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,8 +43,9 @@ class Prepared:
     @property
     def data_audit(self) -> tuple[FactTable, ...]:
         """What is known of the data before any training."""
-        tables = files.read_json(self.task_file.with_name(DATA_AUDIT))
-        return TypeAdapter(tuple[FactTable, ...]).validate_python(tables)
+        path = self.task_file.with_name(DATA_AUDIT)
+        with records.damage_named(path):
+            return TypeAdapter(tuple[FactTable, ...]).validate_python(files.read_json(path))
 
     @property
     def cut_texts(self) -> tuple[CutTexts, ...]:
@@ -45,7 +53,9 @@ class Prepared:
         path = self.tokens_folder / CUT_ROWS
         if not path.is_file():  # tokens of an older version
             return ()
-        cut = np.isin(np.arange(len(self.task.label)), np.load(path, allow_pickle=False))
+        with records.damage_named(path):
+            rows = np.load(path, allow_pickle=False)
+        cut = np.isin(np.arange(len(self.task.label)), rows)
         return tuple(_cut_texts(self.task, cut))
 
 
@@ -84,7 +94,7 @@ def _prepare(suite: Suite, folder: Path, cache: Path) -> Prepared:
         loaded = source.load()
         check(loaded)
         files.write_sealed(task_folder, partial(_write, loaded, source.unused()))
-    task = records.read_task(task_folder / "task.parquet")
+    task = records.read_task(task_folder / TASK_FILE)
     attribute = mitigated_attribute(suite, task)
     check_selection(suite.training, task, attribute)
     content = content_of(task, compose.trainable_views(task))
@@ -93,11 +103,11 @@ def _prepare(suite: Suite, folder: Path, cache: Path) -> Prepared:
         compose.check(cell.strategy(), task, attribute, where=f"strategies.{cell.label}")
     tokens_folder = cache / f"tokens-{content.texts[:16]}-{model_id[:16]}-{suite.model.max_tokens}"
     if not files.is_sealed(tokens_folder):
-        files.write_sealed(tokens_folder, partial(_encode, task, suite))
+        files.write_sealed(tokens_folder, partial(_encode, task, task_folder, suite.model))
     return Prepared(
         suite=suite,
         task=task,
-        task_file=task_folder / "task.parquet",
+        task_file=task_folder / TASK_FILE,
         tokens_folder=tokens_folder,
         cells=tuple(cells),
         content=content,
@@ -108,15 +118,27 @@ def _write(task: Task, unused: Mapping[str, Array], folder: Path) -> None:
     """Write a task and the audit of its data, both made once."""
     from .data_audit import tables as data_tables  # its statistics take a second to import
 
-    records.write_task(folder / "task.parquet", task)
+    records.write_task(folder / TASK_FILE, task)
     files.write(folder / DATA_AUDIT, files.to_json(data_tables.tables(task, unused)))
 
 
-def _encode(task: Task, suite: Suite, folder: Path) -> None:
-    """Write a task's tokens, made once."""
+def _encode(task: Task, task_folder: Path, model: ModelChoice, folder: Path) -> None:
+    """Write a task's tokens, made once, in a process with limits: the tokenizer is not trusted."""
+    columns = [c for c in (task.text, task.text_pair, *task.views.values()) if c is not None]
+    characters = sum(len(text) for column in columns for text in column)
+    limits = Limits(
+        seconds=_SECONDS + characters / _CHARACTERS_A_SECOND,
+        memory_bytes=_MEMORY_BYTES + _BYTES_A_CHARACTER * characters,
+    )
+    arguments = (task_folder / TASK_FILE, model, folder)
+    where = f"model.source = {model.source!r}"
+    processes.limited(_tokenise, *arguments, limits=limits, where=where)
+
+
+def _tokenise(task_file: Path, model: ModelChoice, folder: Path) -> None:
     from .training import tokens  # transformers takes seconds to import
 
-    tokens.encode(task, suite.model, folder)
+    tokens.encode(records.read_task(task_file), model, folder)
 
 
 def source_of(suite: Suite, folder: Path) -> tasks.TaskSource:

@@ -1,5 +1,6 @@
-"""Run a suite: train what is missing, predict the yardsticks, measure, compare."""
+"""Run a suite: train the cells that are missing, and predict the yardsticks."""
 
+import shlex
 import shutil
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -22,20 +23,22 @@ from .planning import compose, missing, plan
 from .planning.plan import Cell
 from .schema import BadInputError, Predictions, Task
 from .storage import examples, files, records, run_folder
-from .suite import Suite, Training
+from .suite import Suite, Training, is_shipped, read
 
 
 @dataclass(frozen=True, kw_only=True)
 class Wishes:
-    """How a suite is to be run this time; nothing here changes a result."""
+    """How a suite is run this time; none of it changes a result."""
 
     file: Path
+    text: str
+    """The file's content when it was read; it may be edited meanwhile."""
     runs: Path
     only: tuple[str, ...]
     jobs: str
     device: str
     processes: int
-    """That train a cell together."""
+    """Processes that train a cell together."""
     launcher: str
     address: str
     cell_timeout_seconds: float
@@ -46,6 +49,7 @@ def run(suite: Suite, wishes: Wishes) -> int:
     """Train what is missing and predict the yardsticks; return how many cells failed."""
     folder = wishes.runs / suite.name
     with files.locked(folder):
+        check_owner(suite, wishes.file, folder)
         with wishes.console.status("preparing task and cells"):
             prepared = prepare.prepare(
                 suite, folder=wishes.file.parent, cache=wishes.runs / ".cache"
@@ -54,12 +58,41 @@ def run(suite: Suite, wishes: Wishes) -> int:
         jobs = [replace(j, processes=wishes.processes if j.cell.trains else 1) for j in jobs]
         announce(jobs, folder, wishes.console)
         examples.write(folder, prepared.task)
-        command = f"tunefair run {wishes.file.stem} --seeds {len(suite.seeds)}"
-        run_folder.write_facts(folder, facts_of(prepared, wishes.file.read_text(), command))
+        run_folder.write_facts(folder, facts_of(prepared, wishes.text, command(suite, wishes)))
         failed = train_missing(jobs, folder, wishes)
         with wishes.console.status("predicting the yardsticks"):
             predict_yardsticks(prepared, folder)
     return failed
+
+
+def command(suite: Suite, wishes: Wishes) -> str:
+    """Return the command that makes a run again, as one types it in a shell."""
+    shipped = is_shipped(wishes.file)
+    words = ["tunefair", "run", wishes.file.stem if shipped else str(wishes.file)]
+    words += ["--seeds", str(len(suite.seeds))]
+    words += ["--only", ",".join(wishes.only)] if wishes.only else []
+    return shlex.join(words)
+
+
+def check_owner(suite: Suite, file: Path, run: Path) -> None:
+    """Refuse a folder that holds the run of another suite of the same name; note whose it is.
+
+    A suite's file that was edited, or moved, is still the same suite.
+    """
+    other = run_folder.owner(run)
+    if other is not None and not other.samefile(file) and _name_in(other) == suite.name:
+        raise BadInputError(
+            f"name = {suite.name!r}: {run} holds the run of another suite of this name, {other}; "
+            f"give {file} another name, or choose another folder with --runs"
+        )
+    run_folder.write_owner(run, file)
+
+
+def _name_in(file: Path) -> str:
+    try:
+        return read(file).name
+    except BadInputError:
+        return ""
 
 
 def check_processes(suite: Suite, processes: int) -> None:
@@ -71,7 +104,7 @@ def check_processes(suite: Suite, processes: int) -> None:
 
 
 def check_names(suite: Suite) -> None:
-    """Refuse gate rules, audits and yardsticks on what does not exist, before any loading."""
+    """Refuse gate rules, audits and yardsticks that do not exist, before anything is loaded."""
     rules.check(suite.gate)
     for kind, wanted, known in (
         ("audit.audits", suite.audit.audits, plugins.names(audit.PACKAGE)),
@@ -83,7 +116,7 @@ def check_names(suite: Suite) -> None:
 
 
 def facts_of(prepared: prepare.Prepared, text: str, command: str) -> RunFacts:
-    """Return everything a report of this suite will say besides its numbers."""
+    """Return everything that a report of this suite states besides its numbers."""
     suite = prepared.suite
     cells = [CellFacts(id=c.id, strategy=c.label, seed=c.seed) for c in prepared.cells]
     first = {cell.label: cell for cell in reversed(prepared.cells)}
@@ -104,6 +137,7 @@ def facts_of(prepared: prepare.Prepared, text: str, command: str) -> RunFacts:
             name=suite.model.source,
             fingerprint=prepared.cells[0].model_fingerprint,
             max_tokens=suite.model.max_tokens,
+            head_kept=suite.model.head == "keep",
         ),
         strategies=tuple(strategies),
         cells=tuple(cells),
@@ -121,7 +155,7 @@ def facts_of(prepared: prepare.Prepared, text: str, command: str) -> RunFacts:
 
 
 def _selection_rule(training: Training, *, has_groups: bool = True) -> str:
-    """Return in words which weights predict."""
+    """Return in words which weights make the predictions."""
     if training.selection == "last":
         return "the last step of the budget; nothing was selected on any split"
     used = "validation groups were used" if training.selects_by_group else "no groups were used"
@@ -184,7 +218,7 @@ def train_missing(jobs: Sequence[Job], run: Path, wishes: Wishes) -> int:
 
 
 def _remove_spent_checkpoints(cells: Path, but: Collection[Path]) -> None:
-    """Remove those of finished cells, still planned or not: workers died before they could."""
+    """Remove the checkpoints of finished cells, which workers that died could not remove."""
     for folder in set(cells.glob(".*.checkpoints")).difference(but):
         if run_folder.is_finished(folder.with_name(folder.name[1:].removesuffix(".checkpoints"))):
             shutil.rmtree(folder, ignore_errors=True)
@@ -193,7 +227,7 @@ def _remove_spent_checkpoints(cells: Path, but: Collection[Path]) -> None:
 def _launcher(
     wishes: Wishes, slots: Slots, watch: Watch, finished: Callable[[Job, str], None]
 ) -> local.Launcher | remote.Launcher:
-    """Return what runs cells where the user wants them."""
+    """Return what runs the cells: on this machine or on a Ray cluster."""
     seconds = wishes.cell_timeout_seconds
     if wishes.launcher == "local":
         return local.Launcher(slots, watch.update, finished, timeout_seconds=seconds)
@@ -253,7 +287,7 @@ def with_seeds(suite: Suite, number: int | None) -> Suite:
 def jobs_of(
     prepared: prepare.Prepared, run: Path, *, only: Sequence[str], device: str
 ) -> list[Job]:
-    """Return one job a cell, of the strategies named by `only` or of all, and of first stages."""
+    """Return a job per cell of the strategies in `only`, or of all, and of their first stages."""
     if strangers := set(only) - set(prepared.suite.strategies):
         known = ", ".join(prepared.suite.strategies)
         raise BadInputError(f"--only {sorted(strangers)[0]}: no strategy here; there are: {known}")

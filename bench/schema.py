@@ -1,9 +1,10 @@
 """The tables that cross a stage: their columns, types and units. Read this file first."""
 
+import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, is_dataclass, replace
 from types import MappingProxyType
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
@@ -11,7 +12,7 @@ Array = np.ndarray
 
 
 class BadInputError(Exception):
-    """Input that a person can mend; printed as one line, exit code 2.
+    """Input that a person can correct; printed as one line, exit code 2.
 
     The message names the file, the key, the value and the way out.
     """
@@ -413,3 +414,21 @@ class Results:
     reliability: tuple[ReliabilityBin, ...] = ()
     curves: tuple[CurvePointBand, ...] = ()
     trade_off: tuple[ParetoPoint, ...] = ()
+
+
+def json_value(value: Any) -> Any:
+    """Return a record as JSON has it: named tuples and dataclasses become objects.
+
+    A number that is not finite becomes null: JSON has none. A set becomes a sorted list.
+    """
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if is_dataclass(value) and not isinstance(value, type):
+        value = {f.name: getattr(value, f.name) for f in fields(value)}
+    elif hasattr(value, "_asdict"):
+        value = value._asdict()
+    if isinstance(value, Mapping):
+        return {str(key): json_value(item) for key, item in value.items()}
+    if isinstance(value, frozenset | set):
+        return sorted(value)
+    return [json_value(item) for item in value] if isinstance(value, list | tuple) else value

@@ -57,6 +57,9 @@ class ModelChoice(Record):
     """Commit of a hub name; required there, so that a run can be repeated."""
     max_tokens: int = Field(default=128, ge=2)
     """Longer texts are cut."""
+    head: Literal["new", "keep"] = "new"
+    """new: every seed begins with a classification head of its own; keep: with the checkpoint's,
+    whose classes (`id2label`) bear the names of the task's."""
 
 
 class Budget(Record):
@@ -232,11 +235,20 @@ def read(path: Path) -> Suite:
     BadInputError
         Not TOML, an unknown key, a wrong type or value: each named by file, key and value.
     """
+    return parse(Suite, text_of(path), str(path))
+
+
+def text_of(path: Path) -> str:
+    """Return a suite's text. Who records it reads it once, and parses what was read."""
     try:
-        text = path.read_text()
+        return path.read_text()
     except (OSError, UnicodeDecodeError) as error:
         raise BadInputError(f"{path}: {error}") from None
-    return parse(Suite, text, str(path))
+
+
+def is_shipped(path: Path) -> bool:
+    """Whether a suite's file is one of ours, which is found by its name alone."""
+    return path.parent == SUITES
 
 
 def parse(kind: type[Kind], text: str, where: str) -> Kind:

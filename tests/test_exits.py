@@ -79,13 +79,10 @@ def test_a_worker_that_ignores_sigterm_is_killed_when_its_time_is_up(tmp_path):
         finished=lambda job, reason: ended.update({job.cell.label: reason}),
         work=_workers.behave,
         preload=("tunefair.launch.worker",),
-        timeout_seconds=2,
-    ).launch([_workers.job(tmp_path, label) for label in ("stubborn", "well")])
-    assert ended == {
-        "stubborn": "timed out after 2 s (--cell-timeout) at 50% of its budget",
-        "well": "",
-    }
-    assert time.monotonic() - began < 60
+        timeout_seconds=15,
+    ).launch([_workers.job(tmp_path, "stubborn")])
+    assert ended == {"stubborn": "timed out after 15 s (--cell-timeout) at 50% of its budget"}
+    assert time.monotonic() - began < 120  # it would sleep for ten minutes
 
 
 class Peeks(Strategy):

@@ -111,6 +111,65 @@ def pipe(folder, canary):
     os.mkfifo(folder / "tokenizer.json")
 
 
+def elsewhere(folder):
+    """A copy of the weights in a folder behind a link."""
+    outside = folder.with_name("outside")
+    outside.mkdir()
+    shutil.copy(folder / "model.safetensors", outside)
+    shutil.copy(folder / "tokenizer.json", outside / "tokenizer.4.0.json")
+    (folder / "sub").symlink_to(outside)
+    return outside
+
+
+def weights_below(folder, canary):
+    (folder / "sub").mkdir()
+    shutil.copy(folder / "model.safetensors", folder / "sub")
+    edit(folder / "config.json", transformers_weights="sub/model.safetensors")
+
+
+def weights_behind_a_link(folder, canary):
+    elsewhere(folder)
+    edit(folder / "config.json", transformers_weights="sub/model.safetensors")
+
+
+def tokenizer_below(folder, canary):
+    (folder / "sub").mkdir()
+    shutil.copy(folder / "tokenizer.json", folder / "sub" / "tokenizer.4.0.json")
+    edit(folder / "tokenizer_config.json", fast_tokenizer_files=["sub/tokenizer.4.0.json"])
+
+
+def other_family(**changes):
+    """A configuration of another architecture, which calls its sizes by other names."""
+    sizes = {"model_type": "gpt2", "vocab_size": 49, "n_positions": 64, "n_embd": 32, "n_head": 2}
+
+    def spoil(folder, canary):
+        (folder / "config.json").write_text(json.dumps(sizes | {"n_layer": 2} | changes))
+
+    return spoil
+
+
+def tokenizer(**changes):
+    """A tokenizer with other parts."""
+
+    def spoil(folder, canary):
+        edit(folder / "tokenizer.json", **changes)
+
+    return spoil
+
+
+def other_vocabulary(folder, canary):
+    path = folder / "tokenizer.json"
+    content = json.loads(path.read_text())
+    content["model"]["vocab"]["w1"] = 10**6
+    path.write_text(json.dumps(content))
+
+
+def replacing(times, factor):
+    """A normalizer that makes every text longer by `factor`, so many times."""
+    step = {"type": "Replace", "pattern": {"Regex": "w"}, "content": "w" * factor}
+    return {"type": "Sequence", "normalizers": [step] * times}
+
+
 HOSTILE = {
     "pickle": (pickled, "holds no *.safetensors"),
     "remote code": (remote_code, "auto_map"),
@@ -144,6 +203,25 @@ HOSTILE = {
     "broken tokenizer": (content("tokenizer.json", "{"), "model.source"),
     "strange tokenizer": (content("tokenizer.json", '{"model": {"type": "X"}}'), "model.source"),
     "pipe": (pipe, "neither a file nor a folder"),
+    "weights below": (weights_below, "transformers_weights: 'sub/model.safetensors' is no"),
+    "weights behind a link": (weights_behind_a_link, "a link out of the folder"),
+    "weights of another kind": (config(transformers_weights="x.bin"), "transformers_weights"),
+    "tokenizer below": (tokenizer_below, "fast_tokenizer_files"),
+    "attention from the hub": (
+        config(_attn_implementation="kernels-community/flash-attn"),
+        "_attn_implementation = 'kernels-community/flash-attn'",
+    ),
+    "attention nested": (config(text_config={"attn_implementation": {"": "x/y"}}), "attn_impl"),
+    "experts": (config(experts_implementation="x/y"), "experts_implementation"),
+    "nested code": (config(text_config={"auto_map": {}}), "auto_map"),
+    "n_layer": (other_family(n_layer=10**9), "n_layer = 1000000000"),
+    "n_embd": (other_family(n_embd=10**9), "model.source"),
+    "n_positions": (other_family(n_positions=10**7), "the weights hold"),
+    "n_inner": (other_family(n_inner=10**9), "the weights hold"),
+    "layer types": (config(layer_types=["x"] * 10**5), "model.source"),
+    "parsed size": (content("tokenizer_config.json", " " * (16 * 2**20 + 1)), "at most"),
+    "expands": (tokenizer(normalizer=replacing(12, 1000)), "model.source"),
+    "other vocabulary": (other_vocabulary, "makes token 1000000; the model knows 49 tokens"),
 }
 
 

@@ -2,12 +2,14 @@
 
 import shutil
 import sys
+from dataclasses import replace
 from types import SimpleNamespace
 
 import pytest
 
 from tests import _cluster, _house, _tiny
-from tunefair.launch import parcel, ray
+from tunefair.launch import parcel, ray, worker
+from tunefair.launch.queue import Queue
 from tunefair.launch.worker import Job
 from tunefair.schema import BadInputError
 from tunefair.storage import files, records
@@ -50,6 +52,50 @@ def test_a_node_without_the_run_s_folder_sends_the_same_predictions(job, tmp_pat
     assert files.is_sealed(tmp_path / "cells" / "x")
     here, there = (p / "predictions.parquet" for p in (job.destination, tmp_path / "cells" / "x"))
     assert here.read_bytes() == there.read_bytes()
+
+
+def test_a_model_that_changed_since_the_run_was_planned_is_refused(job, tmp_path):
+    planned = replace(job.cell, model_fingerprint="0" * 64)
+    changed = replace(job, cell=planned, destination=tmp_path / "x")
+    reason, code = worker.attempt(changed, lambda fraction, words: None)
+    assert code == worker.REFUSED
+    assert reason.endswith("its files changed since the run was planned; run again")
+
+
+class FakeRay:
+    """Ray, which notes what is cancelled."""
+
+    def __init__(self):
+        self.cancelled = []
+
+    def cancel(self, reference, *, force):
+        self.cancelled.append((reference, force))
+
+
+def test_a_task_is_cancelled_when_a_node_took_too_long_for_it_not_while_it_waits(job, tmp_path):
+    ended, now = {}, ray.time.monotonic()
+    jobs = [replace(job, destination=tmp_path / name) for name in ("waits", "runs", "hangs")]
+    launcher = ray.Launcher(
+        "auto", timeout_seconds=60, finished=lambda j, r: ended.update({j.destination.name: r})
+    )
+    waits, runs, hangs = (ray.Running(j) for j in jobs)
+    runs.started, hangs.started, hangs.fraction = now - 30, now - 90, 0.25
+    launcher._running.update({"a": waits, "b": runs, "c": hangs})
+    fake = FakeRay()
+    launcher._end_overdue(fake, Queue(jobs))
+    assert fake.cancelled == [("c", True)]
+    assert ended == {"hangs": "timed out after 60 s (--cell-timeout) at 25% of its budget"}
+    assert list(launcher._running) == ["a", "b"]
+
+
+def test_a_task_is_timed_from_its_first_report(job):
+    one = ray.Running(job)
+    ray._update([one], {})
+    assert one.started == float("inf")
+    ray._update([one], {job.cell.id: (0.0, "starting")})
+    began = one.started
+    ray._update([one], {job.cell.id: (0.5, "half")})
+    assert (one.started, one.fraction, one.words) == (began, 0.5, "half")
 
 
 @pytest.mark.parametrize("name", ["../canary", "/tmp/canary"])

@@ -138,7 +138,7 @@ def test_a_first_stage_that_leaves_nothing_is_refused(task, tokens):
     cell = _tiny.cells("jtt", budget=("steps", 20))[0]
     first = _tiny.run(cell.first, task, tokens)
     greedy = replace(first, ledger=replace(first.ledger, steps=20))
-    with pytest.raises(BadInputError, match="20 steps are spent when the first stage of jtt is"):
+    with pytest.raises(BadInputError, match="the first stage of jtt spends all 20 steps"):
         _tiny.run(cell, task, tokens, first=greedy)
 
 

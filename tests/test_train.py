@@ -223,7 +223,9 @@ def test_divergence_fails_the_cell_with_its_step(task, tokens, monkeypatch):
 
 def test_weights_that_diverged_in_the_last_step_fail_the_cell_too(task, tokens, monkeypatch):
     monkeypatch.setattr(pace, "learning_rate_factor", lambda *args: float("inf"))
-    with pytest.raises(CellFailedError, match=r"^diverged: the model's answers are no numbers"):
+    with pytest.raises(
+        CellFailedError, match=r"^diverged: the model's outputs are not finite numbers"
+    ):
         run(task, tokens, budget=("steps", 1))
 
 
@@ -258,7 +260,7 @@ def test_every_view_holds_the_test_rows_it_changes(task, tokens):
 def test_hidden_vectors_are_kept_only_when_asked_for(task, tokens):
     cell = _tiny.cells("full")[0]
     assert _tiny.run(cell, task, tokens).test[ORIGINAL].hidden is None
-    kept = _tiny.run(replace(cell, hidden=True), task, tokens)
+    kept = _tiny.run(cell.keeping({"hidden": "a test"}), task, tokens)
     hidden = kept.test[ORIGINAL].hidden
     assert hidden.shape == (64, 32)
     assert hidden.dtype == np.float32

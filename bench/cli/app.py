@@ -102,13 +102,15 @@ def run(
 
     signal.signal(signal.SIGTERM, _stop)
     path = suites.find(suite)
-    chosen = stages.with_seeds(suites.read(path), seeds)
+    text = suites.text_of(path)
+    chosen = stages.with_seeds(suites.parse(suites.Suite, text, str(path)), seeds)
     stages.check_names(chosen)
     stages.check_processes(chosen, processes_per_cell)
     failed = stages.run(
         chosen,
         stages.Wishes(
             file=path,
+            text=text,
             runs=runs,
             only=tuple(",".join(only).split(",")) if only else (),
             jobs=jobs,

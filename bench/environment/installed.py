@@ -1,4 +1,4 @@
-"""Files inside installed packages, found through their metadata and never imported."""
+"""Files inside installed packages: their metadata gives the paths, nothing is imported."""
 
 from importlib import metadata
 from pathlib import Path, PurePath
@@ -35,7 +35,7 @@ def folder(distribution: str, marker: str) -> Path:
             f"package {distribution!r} is not installed: {install_command(distribution)}"
         ) from None
     parts = PurePath(marker).parts
-    found = sorted(f for f in files if f.parts[-len(parts) :] == parts)
-    if not found:
+    matching = sorted(f for f in files if f.parts[-len(parts) :] == parts)
+    if not matching:
         raise BadInputError(f"package {distribution!r} holds no file {marker!r}")
-    return Path(str(found[0].locate())).parent
+    return Path(str(matching[0].locate())).parent

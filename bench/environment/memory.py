@@ -1,9 +1,9 @@
-"""Memory that ran out: how every library says so, and what the kernel did about it."""
+"""Memory that ran out: the words of every library for it, and the processes the kernel killed."""
 
 from pathlib import Path
 
 REASON = "out_of_memory"
-"""Begins the reason of every cell that failed for want of memory."""
+"""Begins the reason of every cell that failed because memory ran out."""
 _WORDS = (
     "out of memory",  # CUDA's allocator
     "allocate memory",  # torch on a CPU, the C library, a shared object that cannot be mapped
@@ -18,8 +18,8 @@ _WORDS = (
 
 def ran_out(error: BaseException) -> bool:
     """Whether an exception of any library says that memory ran out."""
-    said = str(error).lower()
-    return isinstance(error, MemoryError) or any(words in said for words in _WORDS)
+    message = str(error).lower()
+    return isinstance(error, MemoryError) or any(words in message for words in _WORDS)
 
 
 def line(error: BaseException) -> str:
@@ -27,10 +27,20 @@ def line(error: BaseException) -> str:
     return " ".join(str(error).split())[:500]
 
 
-def kernel_kills() -> int:
-    """Return how many processes the kernel has killed for want of memory; 0 where it won't say.
+def available_bytes() -> int:
+    """Return the memory that is free for new processes; where the system is silent, 4 GiB."""
+    try:
+        lines = Path("/proc/meminfo").read_text().splitlines()
+    except OSError:
+        return 4 * 2**30
+    sizes = dict(line.split(":", 1) for line in lines)
+    return int(sizes["MemAvailable"].split()[0]) * 1024
 
-    Of the machine or of a control group's limit, since the machine started (Linux).
+
+def kernel_kills() -> int:
+    """Return how many processes the kernel has killed because memory ran out; 0 if unknown.
+
+    It counts since the machine started, limits of control groups included (Linux).
     """
     try:
         lines = Path("/proc/vmstat").read_text().splitlines()

@@ -1,5 +1,6 @@
-"""Where numbers come from: code, packages and machine. Nothing secret enters: no variables."""
+"""Where numbers come from: code, packages and machine; no environment variable is recorded."""
 
+import json
 import os
 import platform
 import subprocess
@@ -44,7 +45,16 @@ def version(package: str) -> str:
 @cache
 def commit() -> str:
     """Return the code's commit, "+changes" appended where its files differ; "" outside git."""
-    return commit_of(Path(tunefair.__file__))
+    return commit_of(Path(tunefair.__file__)) or _of_installation()
+
+
+def _of_installation() -> str:
+    """Return the commit that pip was asked to install from a repository; "" if it was not."""
+    try:
+        record = metadata.distribution("tunefair").read_text("direct_url.json")
+        return str(json.loads(record or "{}").get("vcs_info", {}).get("commit_id", ""))
+    except (metadata.PackageNotFoundError, ValueError, AttributeError):
+        return ""
 
 
 def commit_of(file: Path) -> str:
@@ -55,6 +65,8 @@ def commit_of(file: Path) -> str:
     resolved because the package is reached through links in a checkout.
     """
     source = file.resolve()
+    if _INSTALLED.intersection(source.parts):  # an environment that somebody committed
+        return ""
     package = source.parent
     linked = (package / "strategies", package / "reporting" / "templates")
     try:
@@ -67,6 +79,7 @@ def commit_of(file: Path) -> str:
     return head + ("+changes" if changes else "")
 
 
+_INSTALLED = {"site-packages", "dist-packages"}
 _RUNS_NOTHING = ("-c", "core.fsmonitor=false", "-c", "core.hooksPath=/dev/null")
 """A repository's settings name programs that git runs; it may not be ours."""
 _POINTS_ELSEWHERE = ("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_PREFIX")

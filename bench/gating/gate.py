@@ -70,8 +70,9 @@ def gate(
         A rule names a metric, attribute or group that is not measured.
     """
     rules.check([*chosen, *added])
-    notes: list[str] = []
+    notes = list(run.facts.mixture)
     if baseline is not None:
+        notes += [f"baseline: {difference}" for difference in baseline.facts.mixture]
         notes += integrity.differences(run, baseline)
     pair = _pair(run, baseline)
     run = pair.run

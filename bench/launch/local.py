@@ -2,7 +2,6 @@
 
 import math
 import multiprocessing
-import os
 import shutil
 import signal
 import tempfile
@@ -10,12 +9,11 @@ import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
-from multiprocessing import forkserver, resource_tracker
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 
-from ..environment import memory
+from ..environment import memory, processes
 from ..schema import BadInputError
 from ..storage import files
 from . import worker
@@ -81,7 +79,7 @@ class Launcher:
     """What a worker process runs."""
     timeout_seconds: float = math.inf
     """A cell that takes longer, loading included, fails."""
-    preload: tuple[str, ...] = ("tunefair.training.train",)
+    preload: tuple[str, ...] = processes.PRELOAD
     """Modules that take seconds to import; the fork server imports them once."""
     _running: list[Running] = field(default_factory=list)
     _ended: int = 0
@@ -95,10 +93,7 @@ class Launcher:
             The first cell to end was refused, or one could not be written: the others would end
             alike. Finished cells are kept.
         """
-        _limit_threads(jobs)
-        context = multiprocessing.get_context("forkserver")
-        context.set_forkserver_preload(list(self.preload))
-        _start_fork_server()
+        context = processes.context(self.preload, jobs[0].threads if jobs else 1)
         queue = Queue(jobs)
         try:
             while queue.unfinished:
@@ -175,22 +170,6 @@ class Launcher:
             self.finished(job, reason)
 
 
-def _start_fork_server() -> None:
-    """Start the fork server so that it ignores Ctrl-C: the launcher ends the workers.
-
-    A terminal sends Ctrl-C to all processes. A signal that is blocked while the fork server
-    starts stays blocked in it and in its workers. The fork server starts with `python -c`, which
-    would import from the current directory, where a file may be called torch.py.
-    """
-    os.environ["PYTHONSAFEPATH"] = "1"
-    resource_tracker.ensure_running()  # else the fork server starts it, and that unblocks
-    heard = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-    try:
-        forkserver.ensure_running()
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, heard)
-
-
 def _read(one: Running) -> None:
     """Read all messages of a worker: its progress, or why it failed."""
     with suppress(EOFError, OSError):
@@ -225,12 +204,3 @@ def _killed(one: Running, number: int) -> str:
     if one.abandoned:
         return f"another of its processes was killed {at}"
     return f"killed by signal {number} {at}"
-
-
-def _limit_threads(jobs: Sequence[Job]) -> None:
-    """Set the number of threads before the fork server starts: libraries read it only once."""
-    threads = str(jobs[0].threads if jobs else 1)
-    os.environ.setdefault("OMP_WAIT_POLICY", "passive")  # threads that spin slow the others down
-    for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
-        os.environ.setdefault(name, threads)
-    os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")

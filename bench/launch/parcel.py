@@ -1,4 +1,4 @@
-"""A folder's files as bytes and back, for machines that share no storage."""
+"""Send a folder to a machine that shares no storage: its files as bytes, and back."""
 
 from pathlib import Path
 
@@ -20,7 +20,7 @@ def unpack(parcel: Parcel, folder: Path) -> None:
     Raises
     ------
     OSError
-        What arrived is not what was sealed, or a name leads out of the folder.
+        The content differs from what was sealed, or a name leads out of the folder.
     """
 
     def fill(draft: Path) -> None:

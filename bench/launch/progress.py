@@ -1,4 +1,4 @@
-"""What a person sees while cells run: live on a terminal, a line a cell elsewhere."""
+"""What a person sees while cells run: live bars on a terminal, elsewhere a line per cell."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ _LONG = 1e6
 
 
 class Running(Protocol):
-    """A cell at work, wherever it runs, and the last thing that it said."""
+    """A cell that is being trained, wherever it runs, and the progress it reported last."""
 
     job: Job
     fraction: float
@@ -27,16 +27,17 @@ class Running(Protocol):
 
 @dataclass
 class _Bar:
-    """A cell's line, and what it was first heard to have spent: a resumed cell begins late."""
+    """A cell's line, and its first report: a resumed cell has spent a part of its budget."""
 
     line: TaskID
     at: float = 0.0
+    """Fraction of the budget that was spent at the first report."""
     since: float = 0.0
-    """When that was heard."""
+    """Time of the first report."""
 
 
 class Watch:
-    """Shows what is left of every running cell's budget and time, and of the whole suite's."""
+    """Show what is left of the budget and the time of every running cell, and of the suite."""
 
     def __init__(self, console: Console, cells: int) -> None:
         columns = (
@@ -52,7 +53,7 @@ class Watch:
         self.cells = cells
         self.ended = 0
         self.resumed = 0.0
-        """Budgets of these cells that earlier runs spent."""
+        """Parts of these cells' budgets that earlier runs spent."""
         self.by_cell: dict[str, _Bar] = {}
         self.began = self.bars.get_time()
         self.total = self._line(f"0/{cells} cells", cells)
@@ -77,7 +78,7 @@ class Watch:
             self.bars.stop()
 
     def update(self, running: Sequence[Running]) -> None:
-        """Take in what the workers said last."""
+        """Show what the workers reported last."""
         for one in running:
             self._update(one)
         done = self.ended + sum(one.fraction for one in running)
@@ -107,7 +108,7 @@ class Watch:
         )
 
     def end(self, job: Job, reason: str) -> None:
-        """Say that a cell ended, and why if it failed."""
+        """Print that a cell ended, and why if it failed."""
         self.ended += 1
         name = f"{job.cell.label} · seed {job.cell.seed}"
         if job.cell.id in self.by_cell:
@@ -117,7 +118,7 @@ class Watch:
 
 
 def _budget_left(cell: Cell, fraction: float) -> str:
-    """Return what a cell that spent a fraction of its own part has left of its whole budget."""
+    """Return what a cell has left of its budget, in words; `fraction` is of its own training."""
     budget = cell.budget
     own = budget.amount - (cell.first.budget.amount if cell.first else 0.0)
     return f"{_number(own * (1 - fraction))} of {_number(budget.amount)} {budget.currency} left"
@@ -128,7 +129,7 @@ def _number(amount: float) -> str:
 
 
 def _time_left(seconds: float, done: float, left: float) -> str:
-    """Return how long the rest takes if it goes on as it did; "" while nobody can know."""
+    """Return how long the rest takes at the speed so far; "" while that is not known."""
     if done <= 0 or left <= 0:
         return ""
     return f"{timedelta(seconds=round(seconds * left / done))} left"

@@ -1,4 +1,4 @@
-"""What may run now: a job waits for the one it starts from, and fails with it."""
+"""Which jobs may run now: a job waits for the one that it starts from, and fails with it."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -7,14 +7,14 @@ from .worker import Job
 
 
 class Queue:
-    """The jobs that have not started yet, and which of all have not ended."""
+    """The jobs that have not started yet, and the destinations of all that have not ended."""
 
     def __init__(self, jobs: Sequence[Job]) -> None:
         self.waiting = list(jobs)
         self.unfinished = {job.destination for job in jobs}
 
     def take(self, device: str) -> Job | None:
-        """Return the first job that need not wait, for a device; None: all must."""
+        """Return the first job that need not wait, to run on a device; None if all must wait."""
         for job in self.waiting:
             if job.after not in self.unfinished:
                 self.waiting.remove(job)
@@ -22,7 +22,7 @@ class Queue:
         return None
 
     def end(self, job: Job, reason: str) -> list[tuple[Job, str]]:
-        """Note that a job ended; return all that ended with it, the reason of each beside it."""
+        """Note that a job ended; return it and the followers that fail with it, with reasons."""
         self.unfinished.discard(job.destination)
         ended = [(job, reason)]
         followers = [f for f in self.waiting if reason and f.after == job.destination]

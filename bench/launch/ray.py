@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import chdir, suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from ..environment import memory
 from ..schema import BadInputError
@@ -213,7 +213,8 @@ def run_cell(  # noqa: PLR0913, PLR0917 - Ray fetches each argument by itself
 
     progress(0.0, "starting")
     with tempfile.TemporaryDirectory() as scratch:
-        here = job if beacon.exists() else _own(job, Path(scratch), (task, tokens, first))
+        shared = beacon.exists()
+        here = job if shared else _own(job, Path(scratch), _Inputs(task, tokens, first))
         reason, code = worker.attempt(here, progress)
         sent = code == 0 and here is not job
         return Ended(
@@ -221,19 +222,24 @@ def run_cell(  # noqa: PLR0913, PLR0917 - Ray fetches each argument by itself
         )
 
 
-def _own(
-    job: Job, scratch: Path, sent: tuple[parcel.Parcel, parcel.Parcel, parcel.Parcel | None]
-) -> Job:
-    """Return the job on this node's own storage, its inputs unpacked there."""
-    task, tokens, first = sent
-    parcel.unpack(task, scratch / "task")
-    parcel.unpack(tokens, scratch / "tokens")
-    if first is not None:
-        parcel.unpack(first, scratch / "first")
+class _Inputs(NamedTuple):
+    """What a job reads, as it is sent."""
+
+    task: parcel.Parcel
+    tokens: parcel.Parcel
+    first: parcel.Parcel | None
+
+
+def _own(job: Job, scratch: Path, sent: _Inputs) -> Job:
+    """Return the job with its inputs unpacked on this node's own storage."""
+    parcel.unpack(sent.task, scratch / "task")
+    parcel.unpack(sent.tokens, scratch / "tokens")
+    if sent.first is not None:
+        parcel.unpack(sent.first, scratch / "first")
     return replace(
         job,
         task_file=scratch / "task" / job.task_file.name,
         tokens_folder=scratch / "tokens",
-        after=scratch / "first" if first is not None else None,
+        after=scratch / "first" if sent.first is not None else None,
         destination=scratch / "cells" / job.destination.name,
     )

@@ -6,26 +6,26 @@ from dataclasses import dataclass
 from ..schema import BadInputError
 
 CONTEXT_BYTES = 700 * 2**20
-"""What a process on an accelerator takes besides the allocator's peak."""
+"""Memory that a process on an accelerator takes besides the allocator's peak."""
 SHARE = 0.9
-"""Of an accelerator's memory that cells may fill together."""
+"""Share of an accelerator's memory that cells may fill together."""
 MOST_A_DEVICE = 4
-"""More cells than this on one accelerator only wait for each other."""
+"""Cells at once on one accelerator; more would only wait for each other."""
 
 
 @dataclass
 class Slots:
-    """Places where cells may run at once; on accelerators more, once one cell's need is known."""
+    """Places where cells run at once; on accelerators more, once a cell's memory is known."""
 
     devices: list[str]
     grow: bool = False
 
     @classmethod
     def initial(cls, device: str, jobs: str, processes: int = 1) -> "Slots":
-        """Return a single-threaded cell a core, or one an accelerator, or as many as `jobs` says.
+        """Return a slot per core, or one per accelerator, or as many as `jobs` asks for.
 
-        A cell of several processes takes as many cores, or accelerators that follow one another;
-        its slot is called by the first.
+        A cell of several processes takes as many cores, or as many accelerators in a row; its
+        slot has the name of the first.
 
         Raises
         ------
@@ -50,14 +50,14 @@ class Slots:
         return cls(devices, grow=processes == 1)
 
     def learn(self, device: str, peak_bytes: int) -> None:
-        """Make room for as many cells as fit an accelerator beside one that took `peak_bytes`."""
+        """Add slots on accelerators: as many as fit if each cell takes `peak_bytes`."""
         if self.grow:
             import torch
 
             self.add(torch.cuda.get_device_properties(device).total_memory, peak_bytes)
 
     def add(self, memory_bytes: int, peak_bytes: int) -> None:
-        """Make room for what fits `memory_bytes` on each device; done once."""
+        """Add slots, once: as many as fit `memory_bytes` on each device."""
         fit = int(SHARE * memory_bytes / (peak_bytes + CONTEXT_BYTES))
         self.devices = self.devices * min(max(fit, 1), MOST_A_DEVICE)
         self.grow = False

@@ -1,4 +1,4 @@
-"""One cell in a process of its own: read the prepared task, train, leave a sealed folder."""
+"""One cell in its own process: read the prepared task, train, write a sealed folder."""
 
 import errno
 import os
@@ -8,12 +8,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
 from ..environment import memory, provenance
-from ..planning import missing
+from ..planning import missing, model_folder
 from ..planning.plan import Cell
 from ..schema import BadInputError, CellFailedError, Outcome, Task
 from ..storage import examples, files, records, run_folder
@@ -33,33 +33,33 @@ _CANNOT_WRITE = {errno.ENOSPC, errno.EDQUOT, errno.EROFS}
 
 @dataclass(frozen=True, kw_only=True)
 class Job:
-    """A cell, where its inputs lie and where its outcome goes."""
+    """A cell, the paths of its inputs, and where its outcome is written."""
 
     cell: Cell
     task_file: Path
     tokens_folder: Path
     destination: Path
     after: Path | None = None
-    """Destination of the job that this one starts from."""
+    """Destination of the job whose outcome this one starts from."""
     device: str = "auto"
     again: bool = False
     """Whether it is finished and trained again in place, to keep more of it."""
     threads: int = 1
     processes: int = 1
-    """That train the cell together, each on its part of every batch."""
+    """Processes that train the cell together, each on its part of every batch."""
     meeting: Path | None = None
-    """A new file over which they find each other."""
+    """A new file through which the processes connect."""
 
     @property
     def checkpoints(self) -> Path:
-        """Where the state of an unfinished cell is kept."""
+        """Folder with the state of an unfinished cell."""
         return self.destination.with_name(f".{self.destination.name}.checkpoints")
 
 
 def main(job: Job, pipe: Connection) -> None:
-    """Entry of a worker process: progress and the failure's reason go through the pipe.
+    """Run a worker process: it sends its progress, and why it failed, through the pipe.
 
-    A worker whose launcher died finds the pipe broken at its next report and ends.
+    If the launcher died, the pipe is broken and the worker ends at its next report.
     """
     os.environ["OMP_NUM_THREADS"] = str(job.threads)
     try:
@@ -91,7 +91,7 @@ def timed_out(seconds: float, fraction: float) -> str:
 
 
 def _exit_code(error: Exception) -> int:
-    """Return whether others would end as this worker does, and why."""
+    """Return the exit code: REFUSED and NO_ROOM mean that other cells would end alike."""
     if memory.ran_out(error):
         return 1
     if isinstance(error, BadInputError):
@@ -100,7 +100,7 @@ def _exit_code(error: Exception) -> int:
 
 
 def _reason(error: Exception, job: Job) -> str:
-    """Return in one line why a cell failed."""
+    """Return why a cell failed, as one line."""
     line = memory.line(error)
     if isinstance(error, CellFailedError):
         return line
@@ -114,13 +114,16 @@ def _reason(error: Exception, job: Job) -> str:
 
 
 def assist(job: Job, rank: int) -> None:
-    """Entry of the other processes of a cell; the first one says what went wrong."""
+    """Run one of the other processes of a cell; the first one reports what went wrong."""
     os.environ["OMP_NUM_THREADS"] = str(job.threads)
     try:
-        task, tokens, first = _inputs(job)
+        inputs = _inputs(job)
         from ..training import train
+        from ..training.tokens import TokenisedTask
 
-        train.assist(job.cell, (task, tokens), _ranks(job, rank), first=first, device=job.device)
+        data = TokenisedTask(inputs.task, inputs.tokens)
+        ranks = _ranks(job, rank)
+        train.assist(job.cell, data, ranks, first=inputs.first, device=job.device)
     except (Exception, SystemExit):
         if os.environ.get("TUNEFAIR_TRACEBACK"):
             raise
@@ -128,7 +131,7 @@ def assist(job: Job, rank: int) -> None:
 
 
 def _ranks(job: Job, rank: int) -> "Ranks":
-    """Return which process of the cell this one is, after meeting the others."""
+    """Return which process of the cell this one is, once all are connected."""
     from ..training.ranks import ALONE, Ranks, join
 
     if job.meeting is None:
@@ -138,8 +141,16 @@ def _ranks(job: Job, rank: int) -> "Ranks":
     return ranks
 
 
-def _inputs(job: Job) -> "tuple[Task, Tokens, Outcome | None]":
-    """Return the task, its tokens, and what the job left behind that this one starts from."""
+class _Inputs(NamedTuple):
+    """What a job reads."""
+
+    task: Task
+    tokens: "Tokens"
+    first: Outcome | None
+    """The outcome of the job that this one starts from."""
+
+
+def _inputs(job: Job) -> _Inputs:
     import torch
 
     from ..training.tokens import Tokens
@@ -149,15 +160,26 @@ def _inputs(job: Job) -> "tuple[Task, Tokens, Outcome | None]":
     first = (
         examples.of_task(task).of_outcome(records.read_outcome(job.after)) if job.after else None
     )
-    return task, Tokens.open(job.tokens_folder), first
+    return _Inputs(task, Tokens.open(job.tokens_folder), first)
+
+
+def _check_model(cell: Cell) -> None:
+    """Refuse a model whose files changed since the run was planned: its record would be wrong."""
+    if model_folder.fingerprint(cell.model) != cell.model_fingerprint:
+        raise BadInputError(
+            f"model.source = {cell.model.source!r}: its files changed since the run was planned; "
+            "run again"
+        )
 
 
 def execute(job: Job, progress: Callable[[float, str], None]) -> None:
-    """Train one cell and seal its folder; only here are torch and transformers needed."""
+    """Train one cell and seal its folder; only this part needs torch and transformers."""
     from ..training.train import train
 
     task, tokens, first = _inputs(job)
     ranks = _ranks(job, 0)
+    if job.cell.trains:
+        _check_model(job.cell)
 
     def fill(folder: Path) -> None:
         model_folder = folder / "model" if job.cell.keep_model else None

@@ -1,13 +1,14 @@
 """A run's results: computed once, and again whenever its cells or our code changed."""
 
 import hashlib
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
 import tunefair
 
-from ..facts import RunFacts
-from ..schema import Results
+from ..facts import Collapse, RunFacts
+from ..schema import BadInputError, Results
 from ..storage import examples, files, records, run_folder
 from . import collapsed, measure
 
@@ -19,7 +20,8 @@ def measured(run: Path) -> tuple[Results, RunFacts]:
     facts = run_folder.read_facts(run)
     key = key_of(facts, examples.checksum(run))
     if (known := _known(run, key)) is not None:
-        return known, replace(facts, collapsed=collapsed.read(run))
+        results, collapses = known
+        return results, replace(facts, collapsed=collapses)
     evidence = run_folder.evidence(run, facts)
     if not evidence or facts.settings is None:
         return Results(measurements=()), facts
@@ -39,12 +41,13 @@ def measured(run: Path) -> tuple[Results, RunFacts]:
     return results, facts
 
 
-def _known(run: Path, key: str) -> Results | None:
-    """Return the results that were computed from exactly this, if there are any."""
+def _known(run: Path, key: str) -> tuple[Results, tuple[Collapse, ...]] | None:
+    """Return what was computed from exactly this, if it is there and not damaged."""
     stamp = run / "results.key"
     written = all((run / name).is_file() for name in (RESULTS, collapsed.FILE))
-    if written and stamp.is_file() and stamp.read_text().strip() == key:
-        return records.read_results(run / RESULTS)
+    if written and stamp.is_file() and stamp.read_bytes().strip() == key.encode():
+        with suppress(BadInputError), records.damage_named(run):  # it is computed again
+            return records.read_results(run / RESULTS), collapsed.read(run)
     return None
 
 

@@ -1,6 +1,6 @@
-"""Model folders: where a model lies, what it is, and what is refused in one that others made.
+"""Model folders: where a model is stored, its fingerprint, and what is refused in a folder.
 
-Nothing here imports torch: a plan needs a model's identity, never the model.
+Nothing here imports torch: a plan needs a model's identity, not the model.
 """
 
 import hashlib
@@ -23,11 +23,15 @@ _CONFIGURATIONS = (
     "config.json", "tokenizer_config.json", "processor_config.json", "preprocessor_config.json",
 )  # fmt: skip
 _MOST_BYTES = 256 * 2**20
-"""Of any file but weights; the largest tokenizers take 40 MiB."""
+"""Largest size of any file but weights; the largest tokenizers take 40 MiB."""
+_MOST_PARSED_BYTES = 16 * 2**20
+"""Largest size of a configuration or an index, which is parsed here; the largest take 1 MiB."""
 _SPARSE = 4
-"""A file of fewer bytes on disk than one in so many is holes, not weights."""
+"""A file that takes less than one in so many of its bytes on disk has holes: no weights do."""
 _MOST_LAYERS = 100
-"""What a configuration may repeat however few tensors there are; it costs nothing."""
+"""Repetitions that a configuration may ask for, however few tensors there are."""
+_ATTENTION = (None, "", "eager", "sdpa")
+"""What a configuration may say of its attention: other names load code, some from the hub."""
 _MOST_EXPERTS = 1000
 _MOST_LABELS = 100_000
 
@@ -62,8 +66,8 @@ def locate(model: ModelChoice) -> tuple[str, str | None]:
 def fingerprint(model: ModelChoice) -> str:
     """Return the identity of a model's content, without loading it.
 
-    The sha256 over weights, configuration and tokenizer of a local folder; a pinned hub model is
-    its name and commit.
+    The sha256 over weights, configuration and tokenizer of a local folder, which are all files
+    that loading may open; of a pinned hub model, over its name and commit.
 
     Raises
     ------
@@ -82,14 +86,14 @@ def fingerprint(model: ModelChoice) -> str:
 
 
 def check(folder: Path) -> None:
-    """Refuse a folder that leads elsewhere, brings code, or lies about its size.
+    """Refuse a folder that names files elsewhere, brings code, or states a false size.
 
     Raises
     ------
     BadInputError
-        A link out of the folder, a file that is none or is all holes, code of its own, an
-        adapter, weights that are no safetensors or lie elsewhere, or a configuration of more
-        layers than there are tensors.
+        A link out of the folder, a device or a file with holes, code of its own, an adapter,
+        weights that are no safetensors, a weight or tokenizer file that is not directly in the
+        folder, or a configuration of more layers than there are tensors.
     """
     for path in sorted(folder.iterdir()):
         _check_file(folder, path)
@@ -97,16 +101,45 @@ def check(folder: Path) -> None:
         raise BadInputError(f"{folder}: an adapter; merge it into its model and save that")
     for path in folder.glob("*.index.json"):
         _check_index(path)
+    tensors = len(shapes(folder))
     for path in (folder / name for name in _CONFIGURATIONS):
-        if path.exists() and "auto_map" in _object(path):
+        if path.exists():
+            _check_configuration(path, tensors)
+
+
+def _check_configuration(path: Path, tensors: int) -> None:
+    for key, value in _items(_object(path)):
+        if key == "auto_map":
             raise BadInputError(
                 f"{path}: auto_map asks for code of its own, which is never run; "
                 "use a model that transformers itself knows"
             )
-    config, tensors = folder / "config.json", len(shapes(folder))
-    for key, number in _numbers(_object(config)):
-        if number > (most := _most(key, tensors)):
-            raise BadInputError(f"{config}: {key} = {number}: the weights allow {most:.0f}")
+        if key.strip("_").startswith(("attn_implementation", "experts_implementation")):
+            _check_implementation(path, key, value)
+        if key == "transformers_weights" and value is not None:
+            _check_named(path, key, value, ".safetensors", ".safetensors.index.json")
+        if key == "fast_tokenizer_files":
+            for name in value if isinstance(value, list) else [value]:
+                _check_named(path, key, name, ".json")
+        if isinstance(value, int | float) and value > (most := _most(key, tensors)):
+            raise BadInputError(f"{path}: {key} = {value}: the weights allow {most:.0f}")
+
+
+def _check_implementation(path: Path, key: str, value: Any) -> None:
+    """Refuse a configuration that chooses other code for attention or experts."""
+    if isinstance(value, dict) or value not in _ATTENTION:
+        raise BadInputError(
+            f"{path}: {key} = {value!r:.60}: would load other code; remove the key, the "
+            "attention is chosen here"
+        )
+
+
+def _check_named(path: Path, key: str, name: Any, *suffixes: str) -> None:
+    """Refuse a file that is not directly in the folder, where its content has no fingerprint."""
+    if not isinstance(name, str) or Path(name).name != name or not name.endswith(suffixes):
+        raise BadInputError(
+            f"{path}: {key}: {name!r:.80} is no {suffixes[0].removeprefix('.')} file beside it"
+        )
 
 
 def _check_file(folder: Path, path: Path) -> None:
@@ -116,21 +149,21 @@ def _check_file(folder: Path, path: Path) -> None:
         return
     if not path.is_file():
         raise BadInputError(f"{path}: neither a file nor a folder; remove it")
-    known = path.stat()
-    if path.suffix in _CONTENT - {".safetensors"} and known.st_size > _MOST_BYTES:
-        raise BadInputError(f"{path}: {known.st_size} bytes; at most {_MOST_BYTES} are read")
-    stored = known.st_blocks * 512  # 0 where a file system does not say
-    if known.st_size > 2**20 and 0 < stored < known.st_size // _SPARSE:
-        raise BadInputError(f"{path}: {known.st_size} bytes, of which {stored} are on disk")
+    status = path.stat()
+    parsed = path.name in _CONFIGURATIONS or path.name.endswith(".index.json")
+    most = _MOST_PARSED_BYTES if parsed else _MOST_BYTES
+    if path.suffix in _CONTENT - {".safetensors"} and status.st_size > most:
+        raise BadInputError(f"{path}: {status.st_size} bytes; at most {most} are read")
+    stored = status.st_blocks * 512  # 0 where a file system does not say
+    if status.st_size > 2**20 and 0 < stored < status.st_size // _SPARSE:
+        raise BadInputError(f"{path}: {status.st_size} bytes, of which {stored} are on disk")
 
 
 def _check_index(path: Path) -> None:
     """Refuse an index of weights that names a file elsewhere, or of another kind."""
     named = _object(path).get("weight_map")
-    for name in set(named.values()) if isinstance(named, dict) else {""}:
-        plain = isinstance(name, str) and Path(name).name == name
-        if not plain or not name.endswith(".safetensors"):
-            raise BadInputError(f"{path}: weight_map: {name!r} is no safetensors file beside it")
+    for name in named.values() if isinstance(named, dict) else [None]:
+        _check_named(path, "weight_map", name, ".safetensors")
 
 
 def shapes(folder: Path) -> dict[str, tuple[int, ...]]:
@@ -141,37 +174,36 @@ def shapes(folder: Path) -> dict[str, tuple[int, ...]]:
     BadInputError
         A file is no safetensors, or its header disagrees with its size.
     """
-    found: dict[str, tuple[int, ...]] = {}
+    shape_of: dict[str, tuple[int, ...]] = {}
     for path in folder.glob("*.safetensors"):
         try:
             with safe_open(path, framework="numpy") as weights:
                 for name in weights.keys():  # noqa: SIM118 - no mapping
-                    found[name] = tuple(weights.get_slice(name).get_shape())
+                    shape_of[name] = tuple(weights.get_slice(name).get_shape())
         except (SafetensorError, OSError) as error:
             raise BadInputError(f"{path}: not safetensors ({error})") from None
-    return found
+    return shape_of
 
 
 def _object(path: Path) -> dict[str, Any]:
-    found = files.read_json(path)
-    if not isinstance(found, dict):
+    content = files.read_json(path)
+    if not isinstance(content, dict):
         raise BadInputError(f"{path}: not an object of keys and values")
-    return found
+    return content
 
 
-def _numbers(config: Any) -> Iterator[tuple[str, float]]:
-    """Yield every key of a configuration whose value is a number, nested ones included."""
+def _items(config: Any) -> Iterator[tuple[str, Any]]:
+    """Yield every key of a configuration and its value, nested ones included."""
     for key, value in config.items():
+        yield str(key), value
         if isinstance(value, dict):
-            yield from _numbers(value)
-        elif isinstance(value, int | float):
-            yield str(key), value
+            yield from _items(value)
 
 
 def _most(key: str, tensors: int) -> float:
     """Return how much of something a configuration may ask for: each becomes an object."""
     if "experts" in key:
         return max(tensors, _MOST_EXPERTS)
-    if "layers" in key or "blocks" in key:
+    if "layer" in key or "blocks" in key:
         return max(tensors, _MOST_LAYERS)
     return _MOST_LABELS if "num_labels" in key else float("inf")

@@ -65,6 +65,7 @@ def cautions(sheet: Sheet) -> Iterator[Sentence]:
     """Say what weakens the numbers."""
     yield from one_answer(sheet)
     yield from _mixture(sheet)
+    yield from _shared_head(sheet)
     yield from _cut_texts(sheet)
     yield from undercovered(sheet)
 
@@ -113,6 +114,16 @@ def _mixture(sheet: Sheet) -> Iterator[Sentence]:
     if mixture := sheet.facts.mixture:
         text = "The cells were not made alike, which differences between strategies may reflect: "
         yield Sentence("caution", text + " ".join(mixture))
+
+
+def _shared_head(sheet: Sheet) -> Iterator[Sentence]:
+    """Say that the seeds share a part that usually differs between them."""
+    if sheet.facts.model is not None and sheet.facts.model.head_kept:
+        yield Sentence(
+            "caution",
+            "All seeds begin with the checkpoint's own classification head (model.head = "
+            '"keep"): how much a new head would vary is not part of the uncertainty.',
+        )
 
 
 def _cut_texts(sheet: Sheet) -> Iterator[Sentence]:

@@ -1,15 +1,12 @@
 """Turns results and facts into a page, a summary and a terminal table; computes no number."""
 
-import dataclasses
 import json
-import math
-from collections.abc import Mapping
 from typing import Any
 
 from rich.console import RenderableType
 
 from ..facts import RunFacts
-from ..schema import Results
+from ..schema import Results, json_value
 from ..statistics import coverage
 from . import pull_request
 from . import terminal as console
@@ -40,7 +37,7 @@ def as_json(results: Results, facts: RunFacts) -> str:
     """Return all numbers as JSON text, the content of `report.json`; NaN becomes null."""
     content = {"facts": facts, "results": results, "coverage": _covered(results)}
     return json.dumps(
-        _json_value(content),
+        json_value(content),
         ensure_ascii=False,
         separators=(",", ":"),
         allow_nan=False,
@@ -53,18 +50,3 @@ def _covered(results: Results) -> dict[str, Any]:
         metric: {"whole": coverage.of_whole(metric), "smallest_group": coverage.of_group(metric)}
         for metric in results.definitions
     }
-
-
-def _json_value(value: Any) -> Any:
-    """Return a value as JSON has it: named tuples and dataclasses become objects."""
-    if isinstance(value, float):
-        return value if math.isfinite(value) else None
-    if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        value = {f.name: getattr(value, f.name) for f in dataclasses.fields(value)}
-    elif hasattr(value, "_asdict"):
-        value = value._asdict()
-    if isinstance(value, Mapping):
-        return {str(key): _json_value(item) for key, item in value.items()}
-    if isinstance(value, frozenset):
-        return sorted(value)
-    return [_json_value(item) for item in value] if isinstance(value, tuple) else value

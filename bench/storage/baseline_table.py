@@ -1,7 +1,7 @@
-"""The predictions of many cells in one table: what a baseline keeps of them.
+"""The predictions of many cells in one table, as a baseline stores them.
 
-A row an example and view; ids, labels and groups once, then the answers of each cell, with
-probabilities of 32 bits. Hidden vectors are not kept.
+There is a row per example and view. Ids, labels and groups are stored once, then the predictions
+of each cell, with probabilities of 32 bits. Hidden vectors are left out.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -20,7 +20,7 @@ Part = tuple[str, str]
 
 
 class Cell(NamedTuple):
-    """One cell's answers."""
+    """One cell's predictions."""
 
     strategy: str
     seed: int
@@ -28,12 +28,12 @@ class Cell(NamedTuple):
 
 
 def write(path: Path, evidence: Sequence[Evidence]) -> None:
-    """Write all answers of several strategies to the same examples.
+    """Write all predictions of several strategies of the same examples.
 
     Raises
     ------
     BadInputError
-        Two cells did not answer the same examples in the same order.
+        Two cells did not predict the same examples in the same order.
     """
     cells = [cell for e in evidence for cell in _cells(e)]
     parts: dict[Part, Predictions] = {}
@@ -77,12 +77,12 @@ def _check_same_examples(cell: Cell, parts: Mapping[Part, Predictions]) -> None:
 
 
 def _columns(index: int, cell: Cell, parts: Mapping[Part, Predictions]) -> dict[str, Any]:
-    """Return a cell's columns: prediction -1 and probability NaN where it has no answer."""
-    made = [
+    """Return a cell's columns: prediction -1 and probability NaN where it has none."""
+    predictions = [
         cell.answers[part].prediction if part in cell.answers else np.full(len(p.label), -1)
         for part, p in parts.items()
     ]
-    columns: dict[str, Any] = {f"prediction:{index}": np.concatenate(made).astype(np.int16)}
+    columns: dict[str, Any] = {f"prediction:{index}": np.concatenate(predictions).astype(np.int16)}
     if any(a.probability is not None for a in cell.answers.values()):
         stated = [_stated(cell.answers.get(part), p) for part, p in parts.items()]
         columns[f"probability:{index}"] = pa.FixedSizeListArray.from_arrays(
@@ -98,7 +98,7 @@ def _stated(answers: Predictions | None, like: Predictions) -> Array:
 
 
 def read(path: Path, facts: RunFacts) -> tuple[Evidence, ...]:
-    """Read what `write` wrote, with the ledgers and training counts of the run's facts."""
+    """Read a table that `write` wrote; ledgers and training counts come from the run's facts."""
     columns, about = records.read_table(path)
     classes = tuple(str(c) for c in about["classes"])
     keys = dict.fromkeys(zip(columns["split"].tolist(), columns["view"].tolist(), strict=True))
@@ -108,33 +108,29 @@ def read(path: Path, facts: RunFacts) -> tuple[Evidence, ...]:
     }
     cells = []
     for index, (strategy, seed) in enumerate(about["cells"]):
-        answers = {part: _answers(columns, index, r, classes) for part, r in rows.items()}
-        kept = {part: a for part, a in answers.items() if a is not None}
-        cells.append(Cell(str(strategy), int(seed), kept))
+        tables = {part: _answers(columns, index, r, classes) for part, r in rows.items()}
+        answers = {part: table for part, table in tables.items() if table is not None}
+        cells.append(Cell(str(strategy), int(seed), answers))
     _check(cells)
     labels = dict.fromkeys(cell.strategy for cell in cells)
     return tuple(_evidence([c for c in cells if c.strategy == label], facts) for label in labels)
 
 
 def _check(cells: Sequence[Cell]) -> None:
-    """Refuse, with a ValueError, answers that no audit could read: a baseline may be anybody's."""
+    """Refuse, with a ValueError, predictions that no audit could read: anybody may edit them."""
     known: dict[tuple[str, Part], bool] = {}
     for cell in cells:
         for part, answers in cell.answers.items():
             stated = answers.probability
             if known.setdefault((cell.strategy, part), stated is not None) != (stated is not None):
                 raise ValueError("some seeds have probabilities and some have none")
-            for column in (answers.label, answers.prediction):
-                if len(column) and not 0 <= column.min() <= column.max() < len(answers.classes):
-                    raise ValueError("a label or prediction is no class")
-            if stated is not None and not ((stated >= 0) & (stated <= 1)).all():
-                raise ValueError("a probability is none")
+            records.check_answers(answers)
 
 
 def _answers(
     columns: Mapping[str, Array], index: int, rows: Array, classes: tuple[str, ...]
 ) -> Predictions | None:
-    """Return a cell's answers to one view, None where it gave none."""
+    """Return a cell's predictions of one split and view, None where it has none."""
     prediction = columns[f"prediction:{index}"][rows].astype(np.int64)
     if (prediction < 0).any():
         return None

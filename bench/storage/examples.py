@@ -80,13 +80,14 @@ def read(run: Path) -> Examples | None:
     if not (run / FILE).is_file():
         return None
     columns, facts = records.read_table(run / FILE)
-    return Examples(
-        example_id=columns["example_id"],
-        groups={
-            name.removeprefix(records.GROUP): column
-            for name, column in columns.items()
-            if name.startswith(records.GROUP)
-        },
-        views=frozenset(facts["views"]),
-        cluster=columns.get(records.CLUSTER),
-    )
+    with records.damage_named(run / FILE):
+        return Examples(
+            example_id=columns["example_id"],
+            groups={
+                name.removeprefix(records.GROUP): column
+                for name, column in columns.items()
+                if name.startswith(records.GROUP)
+            },
+            views=frozenset(facts["views"]),
+            cluster=columns.get(records.CLUSTER),
+        )

@@ -1,9 +1,8 @@
-"""Writes that happen whole or not at all, folders sealed by checksums, and the run's lock."""
+"""Files that are written whole or not at all, folders sealed with checksums, a run's lock."""
 
 import fcntl
 import hashlib
 import json
-import math
 import os
 import shutil
 import tempfile
@@ -13,7 +12,7 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
-from ..schema import BadInputError
+from ..schema import BadInputError, json_value
 
 SEAL = "checksums.json"
 _PART_BYTES = 1 << 16
@@ -21,7 +20,7 @@ _OLD = ".old"
 
 
 def write(path: Path, content: bytes | str) -> None:
-    """Write a file so that a reader, or a crash, sees the old one or the new one."""
+    """Write a file so that a reader, or a crash, finds the old content or the new one."""
     path.parent.mkdir(parents=True, exist_ok=True)
     data = content.encode() if isinstance(content, str) else content
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
@@ -38,24 +37,12 @@ def write(path: Path, content: bytes | str) -> None:
 
 
 def to_json(value: Any) -> str:
-    """Return readable JSON; a number that is not finite becomes null, as JSON has none."""
-    return json.dumps(_plain(value), indent=1, ensure_ascii=False, allow_nan=False) + "\n"
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, float):
-        return value if math.isfinite(value) else None
-    if hasattr(value, "_asdict"):
-        return _plain(value._asdict())
-    if isinstance(value, dict):
-        return {str(key): _plain(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [_plain(item) for item in value]
-    return value
+    """Return readable JSON of what `json_value` turns records into."""
+    return json.dumps(json_value(value), indent=1, ensure_ascii=False, allow_nan=False) + "\n"
 
 
 def read_json(path: Path) -> Any:
-    """Read JSON, or say which file is broken and where."""
+    """Read JSON; a damaged file is named, with the place of the fault."""
     try:
         return json.loads(path.read_text())
     except (OSError, ValueError, RecursionError) as error:
@@ -65,8 +52,8 @@ def read_json(path: Path) -> Any:
 def write_sealed(folder: Path, fill: Callable[[Path], None]) -> None:
     """Let `fill` write files into a fresh folder, add their checksums, then give it its name.
 
-    The folder appears whole or not at all. One that stands there already is kept, for equal
-    names are equal content; a damaged one is set aside.
+    The folder appears whole or not at all. One that is there already stays, since equal names
+    mean equal content; a damaged one is moved to `set-aside`.
     """
     folder.parent.mkdir(parents=True, exist_ok=True)
     draft = Path(tempfile.mkdtemp(dir=folder.parent, prefix=f".{folder.name}.draft-"))
@@ -112,31 +99,31 @@ def put_back(parent: Path) -> None:
 
 
 def is_sealed(folder: Path) -> bool:
-    """Whether a folder holds exactly the files, bytes and all, that were written into it.
+    """Whether a folder holds exactly the files, byte for byte, that were written into it.
 
     A link, a pipe or a device was never written into one: it is damage, and is not opened.
     """
     try:
-        found = dict(_plain_files(str(folder)))
-        with open(found.pop(SEAL, "")) as seal:  # noqa: PTH123 - a path object costs more
+        path_of = dict(_regular_files(str(folder)))
+        with open(path_of.pop(SEAL, "")) as seal:  # noqa: PTH123 - a path object costs more
             known = json.load(seal)
-        return bool(known == {name: checksum(path) for name, path in found.items()})
+        return bool(known == {name: checksum(path) for name, path in path_of.items()})
     except (OSError, ValueError, RecursionError):
         return False
 
 
 def _checksums(folder: Path) -> dict[str, str]:
-    found = sorted(_plain_files(str(folder)))
-    return {name: checksum(path) for name, path in found if name != SEAL}
+    paths = sorted(_regular_files(str(folder)))
+    return {name: checksum(path) for name, path in paths if name != SEAL}
 
 
-def _plain_files(folder: str, prefix: str = "") -> Iterator[tuple[str, str]]:
+def _regular_files(folder: str, prefix: str = "") -> Iterator[tuple[str, str]]:
     """Yield the name within a folder and the path of every file."""
     with os.scandir(folder) as entries:
         for entry in entries:
             name = prefix + entry.name
             if entry.is_dir(follow_symlinks=False):
-                yield from _plain_files(entry.path, f"{name}/")
+                yield from _regular_files(entry.path, f"{name}/")
             elif entry.is_file(follow_symlinks=False):
                 yield name, entry.path
             else:
@@ -153,7 +140,7 @@ def checksum(path: Path | str) -> str:
 
 
 def set_aside(folder: Path) -> Path:
-    """Move a damaged folder out of the way, never delete it, and return where it went."""
+    """Move a damaged folder into `set-aside` beside it, and return its new path."""
     shelf = folder.parent / "set-aside"
     shelf.mkdir(exist_ok=True)
     places = (shelf / f"{folder.name}-{number}" for number in count(1))
@@ -161,12 +148,12 @@ def set_aside(folder: Path) -> Path:
 
 
 def stands(path: Path) -> bool:
-    """Whether anything is there, even a link that leads nowhere."""
+    """Whether a path exists, as a link whose target is missing too."""
     return path.exists() or path.is_symlink()
 
 
 def remove_drafts(folder: Path) -> None:
-    """Remove what interrupted writers left behind; call it only under the run's lock."""
+    """Remove the drafts of interrupted writers; the caller holds the run's lock."""
     for draft in folder.glob(".*.draft-*"):
         shutil.rmtree(draft, ignore_errors=True)
 

@@ -1,4 +1,4 @@
-"""Our records in files: the only place that knows how a table looks on disk."""
+"""Our records in files: the only place that knows how a table is written."""
 
 import json
 from collections.abc import Iterator, Mapping
@@ -10,8 +10,7 @@ from typing import Any, TypeVar
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
-from pydantic import TypeAdapter, ValidationError
-from safetensors import SafetensorError
+from pydantic import TypeAdapter
 from safetensors.numpy import load_file, save
 
 from ..reading import parquet_tables
@@ -39,36 +38,32 @@ TEXT = "text"
 GROUP = "group:"
 CLUSTER = "cluster"
 VIEW = "view:"
-_ledger = TypeAdapter(Ledger)
-_UNREADABLE = (
-    OSError,
-    pa.ArrowException,
-    SafetensorError,
-    LookupError,
-    TypeError,
-    ValueError,
-    AttributeError,
-    RecursionError,
-)
 Row = TypeVar("Row", bound=tuple[Any, ...])
+_ledger = TypeAdapter(Ledger)
+_curve = TypeAdapter(tuple[CurvePoint, ...])
+_hardware = TypeAdapter(dict[str, str])
 
 
 @contextmanager
-def _of_this_version(path: Path, what: str = "file of this version") -> Iterator[None]:
-    """Refuse a file whose content is not what this version writes into such a file."""
+def damage_named(path: Path) -> Iterator[None]:
+    """Turn what reading a damaged file raises into one line that names it: it may hold anything.
+
+    A checksum tells that a file is as it was sealed, not that what was sealed makes sense.
+
+    Raises
+    ------
+    BadInputError
+        Whatever else was raised meanwhile.
+    """
     try:
         yield
-    except BadInputError:
+    except (BadInputError, MemoryError):
         raise
-    except _UNREADABLE as error:
-        raise BadInputError(f"{path}: not a {what} of tunefair ({_words(error)})") from None
-
-
-def _words(error: Exception) -> str:
-    if isinstance(error, ValidationError):
-        first = error.errors()[0]
-        return f"{'.'.join(map(str, first['loc']))}: {first['msg']}"
-    return f"{type(error).__name__}: {error}"
+    except Exception as error:
+        fault = " ".join(f"{type(error).__name__}: {error}".split())[:200]
+        raise BadInputError(
+            f"{path}: damaged ({fault}); move it away, and `tunefair run` makes it again"
+        ) from None
 
 
 def write_task(path: Path, task: Task) -> None:
@@ -92,28 +87,32 @@ def write_task(path: Path, task: Task) -> None:
 def read_task(path: Path) -> Task:
     """Read a task that `write_task` wrote."""
     columns, facts = read_table(path)
-    with _of_this_version(path):
-        card = facts["card"]
-        card |= {name: tuple(card.get(name, ())) for name in ("warnings", "label_kept_in")}
-        return Task(
-            name=facts["name"],
-            example_id=columns["example_id"],
-            text=columns["text"],
-            text_pair=columns.get("text_pair"),
-            label=columns["label"],
-            groups=_prefixed(columns, GROUP),
-            split=columns["split"],
-            classes=tuple(facts["classes"]),
-            card=TaskCard(**card),
-            views=_prefixed(columns, VIEW),
-            cluster=columns.get(CLUSTER),
-        )
+    with damage_named(path):
+        return _task(columns, facts)
+
+
+def _task(columns: Mapping[str, Array], facts: Mapping[str, Any]) -> Task:
+    card = facts["card"]
+    card |= {name: tuple(card.get(name, ())) for name in ("warnings", "label_kept_in")}
+    return Task(
+        name=facts["name"],
+        example_id=columns["example_id"],
+        text=columns["text"],
+        text_pair=columns.get("text_pair"),
+        label=columns["label"],
+        groups=_prefixed(columns, GROUP),
+        split=columns["split"],
+        classes=tuple(facts["classes"]),
+        card=TaskCard(**card),
+        views=_prefixed(columns, VIEW),
+        cluster=columns.get(CLUSTER),
+    )
 
 
 def write_predictions(path: Path, answers: Mapping[tuple[str, str], Predictions]) -> None:
-    """Write the answers of one model, keyed by (split, view), as one Parquet file.
+    """Write the predictions of one model, by (split, view), as one Parquet file.
 
-    Hidden vectors go beside it into safetensors (float16, one array a split and view).
+    Hidden vectors are written beside it as safetensors (float16, an array per split and view).
     """
     parts = list(answers.items())
     first = parts[0][1]
@@ -144,17 +143,39 @@ def write_predictions(path: Path, answers: Mapping[tuple[str, str], Predictions]
 
 
 def read_predictions(path: Path) -> dict[tuple[str, str], Predictions]:
-    """Read what `write_predictions` wrote, keyed by (split, view) in the order written."""
+    """Read what `write_predictions` wrote, keyed by (split, view) in the order written.
+
+    Raises
+    ------
+    BadInputError
+        It is damaged, or a label, prediction or probability is out of its range.
+    """
     columns, facts = read_table(path)
-    with _of_this_version(path):
-        return _predictions(path, columns, facts)
+    beside = path.with_name("hidden.safetensors")
+    with damage_named(beside):
+        hidden = load_file(beside) if beside.is_file() else {}
+    with damage_named(path):
+        answers = _predictions(columns, facts, hidden)
+        for table in answers.values():
+            check_answers(table)
+        return answers
+
+
+def check_answers(answers: Predictions) -> None:
+    """Refuse, with a ValueError, answers that no audit could read."""
+    for column in (answers.label, answers.prediction):
+        if column.dtype.kind not in "iu":
+            raise ValueError("a label or prediction is not a number")
+        if len(column) and not 0 <= column.min() <= column.max() < len(answers.classes):
+            raise ValueError("a label or prediction is none of the classes")
+    stated = answers.probability
+    if stated is not None and not ((stated >= 0) & (stated <= 1)).all():
+        raise ValueError("a probability is not between 0 and 1")
 
 
 def _predictions(
-    path: Path, columns: Mapping[str, Array], facts: Mapping[str, Any]
+    columns: Mapping[str, Array], facts: Mapping[str, Any], hidden: Mapping[str, Array]
 ) -> dict[tuple[str, str], Predictions]:
-    beside = path.with_name("hidden.safetensors")
-    hidden = load_file(beside) if beside.is_file() else {}
     keys = dict.fromkeys(zip(columns["split"].tolist(), columns["view"].tolist(), strict=True))
     probability, cluster = columns.get("probability"), columns.get(CLUSTER)
     answers = {}
@@ -174,7 +195,7 @@ def _predictions(
 
 
 def write_outcome(folder: Path, outcome: Outcome) -> None:
-    """Write everything a cell leaves behind into an open folder."""
+    """Write the outcome of a cell into an open folder."""
     answers = {("validation", "original"): outcome.validation}
     answers |= {("test", view): p for view, p in outcome.test.items()}
     if outcome.train is not None:
@@ -191,22 +212,26 @@ def write_outcome(folder: Path, outcome: Outcome) -> None:
 def read_outcome(folder: Path) -> Outcome:
     """Read what `write_outcome` wrote."""
     answers = read_predictions(folder / "predictions.parquet")
-    with _of_this_version(folder / "predictions.parquet"):
-        return Outcome(
-            test={view: p for (split, view), p in answers.items() if split == "test"},
-            validation=answers["validation", "original"],
-            train=answers.get(("train", "original")),
-            start=answers.get(("start", "original")),
-            ledger=read_ledger(folder),
-            curve=read_curve(folder),
-            hardware=files.read_json(folder / "hardware.json"),
-        )
+    test = {view: p for (split, view), p in answers.items() if split == "test"}
+    with damage_named(folder / "predictions.parquet"):
+        validation, _ = answers["validation", "original"], test["original"]
+    with damage_named(folder / "hardware.json"):
+        hardware = _hardware.validate_python(files.read_json(folder / "hardware.json"))
+    return Outcome(
+        test=test,
+        validation=validation,
+        train=answers.get(("train", "original")),
+        start=answers.get(("start", "original")),
+        ledger=read_ledger(folder),
+        curve=read_curve(folder),
+        hardware=hardware,
+    )
 
 
 def read_ledger(folder: Path) -> Ledger:
     """Read what a finished cell spent."""
     path = folder / "ledger.json"
-    with _of_this_version(path):
+    with damage_named(path):
         return _ledger.validate_python(files.read_json(path))
 
 
@@ -214,9 +239,9 @@ def read_curve(folder: Path) -> tuple[CurvePoint, ...]:
     """Read how a finished cell learned."""
     path = folder / "curve.parquet"
     curve, _ = read_table(path)
-    with _of_this_version(path):
+    with damage_named(path):
         points = zip(*(curve[name].tolist() for name in CurvePoint._fields), strict=True)
-        return tuple(CurvePoint(*point) for point in points)
+        return _curve.validate_python(tuple(CurvePoint(*point) for point in points))
 
 
 def results_json(results: Results) -> str:
@@ -229,7 +254,7 @@ def results_json(results: Results) -> str:
 def read_results(path: Path) -> Results:
     """Read results that `results_json` wrote."""
     table = files.read_json(path)
-    with _of_this_version(path):
+    try:
         return Results(
             measurements=tuple(_rows(Measurement, table["measurements"])),
             contrasts=tuple(_rows(Contrast, table["contrasts"])),
@@ -239,13 +264,15 @@ def read_results(path: Path) -> Results:
             curves=tuple(_rows(CurvePointBand, table["curves"])),
             trade_off=tuple(_rows(ParetoPoint, table["trade_off"])),
         )
+    except (KeyError, TypeError, AttributeError, ValueError) as error:
+        raise BadInputError(f"{path}: not results of this version ({error})") from None
 
 
 def _rows(kind: type[Row], table: list[dict[str, Any]]) -> Iterator[Row]:
-    """Yield records; null is NaN where the field is a plain number."""
-    plain = {name for name, hint in kind.__annotations__.items() if hint is float}
+    """Yield records; null is NaN where the field is a number that cannot be None."""
+    numbers = {name for name, hint in kind.__annotations__.items() if hint is float}
     for row in table:
-        yield kind(**{k: np.nan if v is None and k in plain else v for k, v in row.items()})
+        yield kind(**{k: np.nan if v is None and k in numbers else v for k, v in row.items()})
 
 
 def _metric(row: dict[str, Any]) -> Metric:
@@ -281,10 +308,12 @@ def _arrow(column: Any) -> Any:
 
 def read_table(path: Path) -> tuple[dict[str, Array], dict[str, Any]]:
     """Read what `write_table` wrote."""
-    with _of_this_version(path, "table"):
+    try:
         table = parquet_tables.read(path, pq.read_schema(path).names)
         facts = json.loads((table.schema.metadata or {})[b"tunefair"])
         return {name: _numpy(name, table[name]) for name in table.column_names}, facts
+    except (OSError, pa.ArrowException, KeyError, ValueError, RecursionError) as error:
+        raise BadInputError(f"{path}: not a table of tunefair ({error})") from None
 
 
 def _numpy(name: str, column: Any) -> Array:

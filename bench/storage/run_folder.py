@@ -1,6 +1,7 @@
-"""Collect what a run folder holds: evidence for the audits, facts for the report."""
+"""Read a run's folder: evidence for the audits, facts for the report."""
 
-from collections.abc import Mapping
+import os
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -10,16 +11,16 @@ from pydantic import TypeAdapter, ValidationError
 
 from ..facts import CellFacts, RunFacts
 from ..schema import Array, BadInputError, Evidence, Outcome, Predictions, Task
-from . import examples, files, records
+from ..suite import SUITES, is_shipped
+from . import examples, files, mixture, records
 
-FACTS = "facts.json"
-CELL = "cell.json"
+FACTS, OWNER, CELL = "facts.json", "suite.json", "cell.json"
 """In a cell's folder: its id, strategies and seed, its definition, and what it holds."""
 _facts = TypeAdapter(RunFacts)
 
 
 def cell_folder(run: Path, cell_id: str) -> Path:
-    """Return where a cell's outcome lies."""
+    """Return the folder of a cell's outcome."""
     return run / "cells" / cell_id
 
 
@@ -40,17 +41,33 @@ def _owner(folder: Path) -> Mapping[str, Any]:
 
 
 def failure_file(run: Path, cell_id: str) -> Path:
-    """Return where the reason of a failed cell lies."""
+    """Return the file with the reason of a failed cell."""
     return run / "failures" / f"{cell_id}.json"
 
 
 def yardstick_folder(run: Path, name: str, task: str) -> Path:
-    """Return where a yardstick's predictions on a task, given by its fingerprint, lie."""
+    """Return the folder of a yardstick's predictions; `task` is the task's fingerprint."""
     return run / "yardsticks" / f"{name}-{task[:16]}"
 
 
+def write_owner(run: Path, suite: Path) -> None:
+    """Note which suite's file a run is of, relative to the run: both may be moved together."""
+    place = suite.name if is_shipped(suite) else os.path.relpath(suite.resolve(), run.resolve())
+    files.write(run / OWNER, files.to_json({"shipped": is_shipped(suite), "suite": place}))
+
+
+def owner(run: Path) -> Path | None:
+    """Return the file of the suite that a run is of; None where it is gone or not known."""
+    try:
+        noted = files.read_json(run / OWNER)
+        place = (SUITES if noted["shipped"] else run) / noted["suite"]
+    except (BadInputError, KeyError, TypeError):
+        return None
+    return place if place.is_file() else None
+
+
 def write_facts(run: Path, facts: RunFacts) -> None:
-    """Write what a run knows besides its numbers."""
+    """Write what is known of a run besides its numbers."""
     files.write(run / FACTS, facts_json(facts))
 
 
@@ -60,7 +77,7 @@ def facts_json(facts: RunFacts) -> bytes:
 
 
 def read_facts(run: Path) -> RunFacts:
-    """Read the facts of a run, each cell with what became of it by now.
+    """Read the facts of a run, with the present state of each cell.
 
     Raises
     ------
@@ -77,8 +94,10 @@ def read_facts(run: Path) -> RunFacts:
             f"{path}: not facts of this version ({error.error_count()} errors)"
         ) from None
     uses = {strategy.label: strategy.use for strategy in facts.strategies}
-    cells = (_with_status(run, cell, uses.get(cell.strategy, "")) for cell in facts.cells)
-    return replace(facts, cells=tuple(cells))
+    cells = tuple(_with_status(run, cell, uses.get(cell.strategy, "")) for cell in facts.cells)
+    finished = [cell_folder(run, cell.id) for cell in cells if cell.status == "finished"]
+    made_with = [mixture.made_with(folder) for folder in finished]
+    return replace(facts, cells=cells, mixture=mixture.sentences(made_with))
 
 
 def _with_status(run: Path, cell: CellFacts, use: str = "") -> CellFacts:
@@ -107,16 +126,19 @@ def _is_owner(folder: Path, cell: CellFacts, use: str) -> bool:
 
 
 def _reason(failure: Path) -> str:
-    content = files.read_json(failure)
-    reason = content.get("reason") if isinstance(content, dict) else None
-    if not isinstance(reason, str):
-        raise BadInputError(f"{failure}: no 'reason' of a failed cell; delete it and run again")
-    return reason
+    with records.damage_named(failure):
+        return str(files.read_json(failure)["reason"])
 
 
 def evidence(run: Path, facts: RunFacts) -> list[Evidence]:
-    """Return what every strategy and yardstick left behind, in the suite's order."""
-    found = []
+    """Return the evidence of every strategy and yardstick, in the suite's order.
+
+    Raises
+    ------
+    BadInputError
+        A cell is damaged, or its examples are not those of the others.
+    """
+    strategies = []
     known = examples.read(run)
     for strategy in facts.strategies:
         if strategy.yardstick:
@@ -125,15 +147,59 @@ def evidence(run: Path, facts: RunFacts) -> list[Evidence]:
                 answers = records.read_predictions(folder / "predictions.parquet")
                 if known:
                     answers = {part: known.regrouped(p) for part, p in answers.items()}
-                found.append(_yardstick(strategy.label, answers, facts.training_counts))
+                with records.damage_named(folder):
+                    yardstick = _yardstick(strategy.label, answers, facts.training_counts)
+                strategies.append(yardstick)
             continue
         done = [c for c in facts.cells if c.strategy == strategy.label and c.status == "finished"]
         if done:
             outcomes = {c.seed: records.read_outcome(cell_folder(run, c.id)) for c in done}
             if known:
                 outcomes = {seed: known.of_outcome(o) for seed, o in outcomes.items()}
-            found.append(_strategy(strategy.label, outcomes, facts.training_counts))
-    return found
+            folders = [cell_folder(run, c.id) for c in done]
+            _check_alike(folders, list(outcomes.values()))
+            strategies.append(_strategy(strategy.label, outcomes, facts.training_counts))
+    _check_same_test(run, strategies)
+    return strategies
+
+
+def _check_alike(folders: Sequence[Path], outcomes: Sequence[Outcome]) -> None:
+    """Refuse seeds of one strategy that did not answer the same examples of the same views."""
+    first = outcomes[0]
+    for folder, other in zip(folders, outcomes, strict=True):
+        tables = [(first.validation, other.validation), *_pairs(first.test, other.test)]
+        if first.test.keys() != other.test.keys() or not all(_alike(*pair) for pair in tables):
+            raise BadInputError(f"{folder}: its examples are not those of {folders[0].name}")
+
+
+def _pairs(
+    one: Mapping[str, Predictions], two: Mapping[str, Predictions]
+) -> list[tuple[Predictions, Predictions]]:
+    return [(one[view], two[view]) for view in one if view in two]
+
+
+def _alike(one: Predictions, two: Predictions) -> bool:
+    return (
+        one.classes == two.classes
+        and one.groups.keys() == two.groups.keys()
+        and np.array_equal(one.example_id, two.example_id)
+        and (one.probability is None) == (two.probability is None)
+    )
+
+
+def _check_same_test(run: Path, strategies: Sequence[Evidence]) -> None:
+    first = strategies[0].test[0] if strategies else None
+    for other in strategies[1:]:
+        same = first is not None and first.classes == other.test[0].classes
+        if (
+            first is None
+            or not same
+            or not np.array_equal(first.example_id, other.test[0].example_id)
+        ):
+            raise BadInputError(
+                f"{run}: {other.strategy!r} and {strategies[0].strategy!r} did not predict the "
+                "same test examples"
+            )
 
 
 def _strategy(label: str, outcomes: Mapping[int, Outcome], counts: "Counts") -> Evidence:

@@ -1,4 +1,4 @@
-"""Which rows are seen together: batches of similar length from an endless stream, well padded."""
+"""Batches: an endless stream of training examples, in batches of texts of similar length."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice
@@ -13,14 +13,14 @@ from ..schema import Array, Split
 from .ranks import ALONE, Ranks
 from .tokens import ORIGINAL, Encoded, gathered
 
-_BUCKET = 50  # batches sorted by length at a time: 2 % of padding, and still nearly random
+_BUCKET = 50  # batches that are sorted by length together: 2 % of padding, nearly random order
 
 
 def stream(n: int, weights: Array | None, rng: np.random.Generator) -> Iterator[Array]:
-    """Yield row numbers for ever, n at a time.
+    """Yield row numbers without end, n at a time.
 
-    Rows of equal weight come once an epoch, in a new order each time; unequal weights are odds
-    of being drawn, with replacement. A weight of 0 leaves a row out.
+    With equal weights, every row comes once an epoch, in a new order each time. Unequal weights
+    are odds: rows are drawn with replacement. A row of weight 0 never comes.
     """
     odds = np.ones(n) if weights is None else np.asarray(weights, dtype=np.float64)
     rows = np.flatnonzero(odds)
@@ -35,7 +35,7 @@ def stream(n: int, weights: Array | None, rng: np.random.Generator) -> Iterator[
 def bucketed(
     rows: Iterator[Array], length: Array, size: int, rng: np.random.Generator
 ) -> Iterator[Array]:
-    """Yield batches of `size` rows of similar length, for ever; no row is left over."""
+    """Yield batches of `size` rows of similar length without end; every row gets into one."""
     waiting = np.zeros(0, dtype=np.int64)
     while True:
         while len(waiting) < size * _BUCKET:
@@ -45,43 +45,44 @@ def bucketed(
         yield from rng.permutation(bucket.reshape(_BUCKET, size))
 
 
-class Drawn(NamedTuple):
+class Pool(NamedTuple):
     """The texts that batches are drawn from."""
 
     view: Encoded
     entries: Array  # (m,) int64, texts of the view
     example: Array  # (m,) int64, the training example of each
-    odds: Array | None  # (m,); None: all the same
+    odds: Array | None  # (m,); None: all equal
 
 
-def drawn(
+def pool(
     views: Mapping[str, Encoded], train: Array, odds: Array | Mapping[str, Array] | None
-) -> Drawn:
-    """Return the texts behind a strategy's odds, of the training rows or of their views."""
+) -> Pool:
+    """Return the texts that a strategy gives odds to: the training texts, or also their views."""
     if not isinstance(odds, Mapping):
         entries = views[ORIGINAL].entries(train)
-        return Drawn(views[ORIGINAL], entries, np.arange(len(entries)), odds)
-    parts = [_with_odds(views[name], train, np.asarray(of)) for name, of in odds.items()]
-    entries, examples, weights = zip(*parts, strict=True)
-    together = gathered([(views[name], some) for name, some in zip(odds, entries, strict=True)])
-    number = np.concatenate(examples)
-    return Drawn(together, np.arange(len(number)), number, np.concatenate(weights))
+        return Pool(views[ORIGINAL], entries, np.arange(len(entries)), odds)
+    of_views = [_with_odds(views[name], train, np.asarray(of)) for name, of in odds.items()]
+    entries, examples, weights = zip(*of_views, strict=True)
+    view = gathered([(views[name], some) for name, some in zip(odds, entries, strict=True)])
+    example = np.concatenate(examples)
+    return Pool(view, np.arange(len(example)), example, np.concatenate(weights))
 
 
 def _with_odds(view: Encoded, train: Array, odds: Array) -> tuple[Array, Array, Array]:
+    """Return a view's texts whose odds are not 0, the training example and the odds of each."""
     entries = view.entries(train[odds > 0])
     example = np.searchsorted(train, view.row[entries])
     return entries, example, odds[example]
 
 
 class BatchSampler(Sampler[list[int]]):
-    """The batches of one cell; each may be cut into `parts` that follow one another.
+    """The batches of one cell; each may be divided into `parts`, which are yielded in turn.
 
-    The first `skip` batches were seen before the cell was interrupted. Of processes that train
-    together, each takes its share of every part.
+    The first `skip` batches are left out: they were seen before the cell was interrupted. Where
+    several processes train together, each takes its share of every part.
     """
 
-    def __init__(  # noqa: PLR0913 - what, how large, and where to begin
+    def __init__(  # noqa: PLR0913 - the data, the sizes, and where to begin
         self,
         length: Array,
         weights: Array | None,
@@ -97,7 +98,7 @@ class BatchSampler(Sampler[list[int]]):
         self.drop_last = True  # read by accelerate; there is no last batch
 
     def __iter__(self) -> Iterator[list[int]]:
-        """Yield row numbers of parts of batches, for ever."""
+        """Yield the row numbers of each part of each batch, without end."""
         rng = np.random.default_rng(self.seed)
         rows = stream(len(self.length), self.weights, rng)
         batches = bucketed(rows, self.length, self.batch_size, rng)
@@ -108,7 +109,7 @@ class BatchSampler(Sampler[list[int]]):
 
 
 class TrainingRows(Dataset[dict[str, Tensor]]):
-    """The training split, ready to be fetched a batch at a time."""
+    """The training split, of which the data loader fetches whole batches."""
 
     def __init__(self, view: Encoded, rows: Array, split: Split, pad: int) -> None:
         self.view, self.rows, self.pad = view, rows, pad
@@ -131,7 +132,7 @@ class TrainingRows(Dataset[dict[str, Tensor]]):
 
 
 def pad(view: Encoded, entries: Array, filler: int) -> dict[str, Tensor]:
-    """Return the model's inputs for some texts of a view, padded to the longest of them.
+    """Return the model's inputs for some texts of a view, padded to the longest among them.
 
     Raises
     ------

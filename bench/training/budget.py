@@ -1,4 +1,4 @@
-"""The budget: a meter that charges everything a cell does, and the schedule that follows it."""
+"""The budget: a meter of all that a cell spends, and the learning rate that depends on it."""
 
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -15,7 +15,7 @@ _COUNTED = ("flops", "tokens", "padded_tokens", "examples", "steps")
 
 @dataclass
 class Meter:
-    """What a cell has spent so far, in every currency, against its budget in one of them."""
+    """What a cell has spent so far, in every currency; its budget is in one of them."""
 
     budget: Budget
     flops: float = 0.0
@@ -26,7 +26,7 @@ class Meter:
     started: float = field(default_factory=time.perf_counter)
 
     def start(self) -> None:
-        """Start the clock: what was needed to set up is nobody's cost."""
+        """Start the clock: loading and setting up are not charged."""
         self.started = time.perf_counter()
 
     def spent(self) -> dict[str, float]:
@@ -34,14 +34,14 @@ class Meter:
         return {name: getattr(self, name) for name in (*_COUNTED, "seconds")}
 
     def restore(self, spent: Mapping[str, Any]) -> None:
-        """Go on from what `spent` said, the clock too."""
+        """Continue from what `spent` returned, the clock included."""
         for name in _COUNTED:
             setattr(self, name, spent[name])
         self.started = time.perf_counter() - spent["seconds"]
 
     @contextmanager
     def paused(self) -> Iterator[None]:
-        """Stop the clock: what happens meanwhile is not charged."""
+        """Stop the clock for a while: that time is not charged."""
         begun = time.perf_counter()
         yield
         self.started += time.perf_counter() - begun
@@ -57,7 +57,7 @@ class Meter:
         return float(getattr(self, self.budget.currency)) / self.budget.amount
 
     def total(self, amount: float) -> float:
-        """Return the sum over all processes that train together: there is one."""
+        """Return the sum over all processes that train together; here there is one."""
         return amount
 
     def charge(self, *, rows: int, length: int, tokens: int, cost: Cost) -> None:

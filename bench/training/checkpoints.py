@@ -1,8 +1,9 @@
-"""Checkpoints: a cell interrupted at any moment goes on from its last one, byte for byte.
+"""Checkpoints: an interrupted cell continues from its last one and gives the same bytes.
 
-The batches follow from the seed, frozen weights and adapters from building the learner anew; all
-the rest is here: what is trained, the optimiser's moments, buffers, what was spent, the learning
-curve, the best weights so far and the random states. JSON and safetensors, never pickle.
+The seed determines the batches, and building the learner again gives the frozen weights. A
+checkpoint holds everything else: trained weights, the optimiser's moments, buffers, what was
+spent, the learning curve, the best weights so far and the random states. It is written as JSON and
+safetensors, never as pickle.
 """
 
 import os
@@ -31,7 +32,7 @@ from .weights import changing, put_back
 
 SECONDS = "TUNEFAIR_CHECKPOINT_SECONDS"
 """Environment variable: seconds between checkpoints, 60 when not set."""
-_WORK_BETWEEN = 20  # times as long as the last checkpoint took: at most 5 % of a cell is spent so
+_WORK_BETWEEN = 20  # times the duration of the last checkpoint: they take 5 % of a cell at most
 _STATE, _LEARNER, _OPTIMISER, _BEST = (
     "state.json",
     "learner.safetensors",
@@ -41,7 +42,7 @@ _STATE, _LEARNER, _OPTIMISER, _BEST = (
 
 
 class _Run(NamedTuple):
-    """What training changes."""
+    """The parts of a training that have a state."""
 
     learner: Learner
     pace: Pace
@@ -49,18 +50,19 @@ class _Run(NamedTuple):
 
 
 class Checkpoints(TrainerCallback):
-    """Writes a cell's state now and then, and starts the next training from the last one.
+    """Write a cell's state from time to time; restore it when the cell is trained again.
 
     Parameters
     ----------
-    folder : one sealed folder a checkpoint, the newest of which counts; None: nothing is kept
-    cell, machine : a checkpoint of another cell, of other libraries or of hardware that
+    folder : holds one sealed folder per checkpoint, of which the newest counts; None: no
+        checkpoint is written
+    cell, machine : a checkpoint of another cell, of other library versions or of hardware that
         computes other last digits is ignored
 
     Raises
     ------
     BadInputError
-        The environment's number of seconds is none.
+        The environment variable does not hold a number of seconds.
     """
 
     def __init__(self, folder: Path | None, cell: Cell, machine: Machine) -> None:
@@ -75,37 +77,38 @@ class Checkpoints(TrainerCallback):
 
     def _find(self, folder: Path) -> None:
         files.remove_drafts(folder)
-        found = sorted(
-            (p for p in folder.iterdir() if p.name.isdigit()), key=lambda p: int(p.name)
-        )
-        if not found:
+        saved = [p for p in folder.iterdir() if p.name.isdigit()]
+        if not saved:
             return
-        if not files.is_sealed(found[-1]):
-            self.note = ", afresh: the checkpoint is damaged"
+        newest = max(saved, key=lambda p: int(p.name))
+        try:
+            state = files.read_json(newest / _STATE) if files.is_sealed(newest) else {}
+            identity, parts, steps = state["identity"], state["parts"], state["pace"]["steps"]
+        except (BadInputError, KeyError, TypeError):
+            self.note = ", from the start: the checkpoint is damaged"
             return
-        state = files.read_json(found[-1] / _STATE)
-        if state["identity"] != self.identity:
-            self.note = ", afresh: the checkpoint is of other versions or hardware"
+        if identity != self.identity:
+            self.note = ", from the start: the checkpoint is of other versions or hardware"
             return
-        self._saved, self._state = found[-1], state
-        self.parts, self.steps = state["parts"], state["pace"]["steps"]
+        self._saved, self._state = newest, state
+        self.parts, self.steps = parts, steps
         self.note = f", resumed at step {self.steps}"
 
     def forget(self) -> None:
-        """Remove what is there: training starts at its beginning."""
+        """Remove all checkpoints: training begins again at its first step."""
         self._saved, self.steps, self.note = None, 0, ""
         if self.folder is not None:
             shutil.rmtree(self.folder, ignore_errors=True)
 
     def follow(self, learner: Learner, pace: Pace, selection: Selection | None) -> None:
-        """Take the state of these from now on."""
+        """Write and restore the state of this training."""
         self._run = _Run(learner, pace, selection)
         pace.note = self.note
 
     def on_train_begin(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
     ) -> None:
-        """Put everything but the random states back, which building the batches draws from."""
+        """Restore all but the random states: building the batches still draws numbers."""
         self._last, self._took = time.monotonic(), 0.0
         if self._saved is None:
             return
@@ -121,7 +124,7 @@ class Checkpoints(TrainerCallback):
     def on_step_begin(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
     ) -> None:
-        """Go on with the random numbers where the checkpoint left off."""
+        """Restore the random states, before the first step draws from them."""
         if self._generators:
             _set_generators(self._generators, self.machine)
             self._generators = {}
@@ -129,7 +132,7 @@ class Checkpoints(TrainerCallback):
     def on_step_end(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
     ) -> None:
-        """Write a checkpoint when it is time, not charged to the cell."""
+        """Write a checkpoint if it is time to; the cell is not charged for it."""
         waited = time.monotonic() - self._last
         due = waited >= max(self.seconds, _WORK_BETWEEN * self._took)
         if self.folder is None or control.should_training_stop or not due:
@@ -156,8 +159,8 @@ class Checkpoints(TrainerCallback):
         best = selection.weights if selection else {}
 
         def fill(draft: Path) -> None:
-            save_file(_plain(changing(learner)), draft / _LEARNER)
-            save_file(_plain(_moments(optimizer, learner)), draft / _OPTIMISER)
+            save_file(_writable(changing(learner)), draft / _LEARNER)
+            save_file(_writable(_moments(optimizer, learner)), draft / _OPTIMISER)
             save_file(best, draft / _BEST)
             files.write(draft / _STATE, files.to_json(state))
 
@@ -176,14 +179,14 @@ def _seconds() -> float:
 
 
 def _identity(cell: Cell, machine: Machine) -> dict[str, str]:
-    """Return what must be equal for the next digit to be: all but which of several devices."""
+    """Return what must be equal to give the same digits; the device's number does not matter."""
     versions = {name: version(name) for name in ("torch", "transformers", "peft", "numpy")}
     hardware = {name: fact for name, fact in machine.facts().items() if name != "device"}
     return {"cell": cell.id, **versions, **hardware}
 
 
-def _plain(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Return tensors that safetensors writes without a copy where they are on the CPU already."""
+def _writable(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Return tensors as safetensors writes them; those on the CPU are not copied."""
     return {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
 
 
@@ -205,7 +208,7 @@ def _set_moments(optimizer: Optimizer, learner: nn.Module, saved: Mapping[str, T
 
 
 def _generators(machine: Machine) -> dict[str, Any]:
-    """Return torch's random states; no strategy may draw from others."""
+    """Return torch's random states, the only ones that a strategy may draw from."""
     return {
         "torch": torch.get_rng_state().tolist(),
         "cuda": [torch.cuda.get_rng_state(i).tolist() for i in machine.generators],

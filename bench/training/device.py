@@ -1,4 +1,4 @@
-"""The device a cell runs on: what it computes in, how fast ways are switched on, what it costs."""
+"""The device that a cell runs on: its number formats and kernels, its memory and its energy."""
 
 import ctypes
 import gc
@@ -23,7 +23,7 @@ class Machine:
     """Autocast to bf16; the weights stay fp32."""
     attention: Literal["eager", "sdpa"]
     ranks: Ranks = ALONE
-    """The processes that train together, each on a device of its own."""
+    """The processes that train this cell together, each on its own device."""
 
     @property
     def is_cuda(self) -> bool:
@@ -32,19 +32,19 @@ class Machine:
 
     @property
     def generators(self) -> list[int]:
-        """Accelerators that draw random numbers besides the CPU."""
+        """Indices of the accelerators that draw random numbers, besides the CPU."""
         return [self.device.index] if self.is_cuda else []
 
     def finish(self) -> None:
-        """Wait for what was asked of an accelerator, so that it is charged to whoever asked."""
+        """Wait until an accelerator has done its work, so that the clock charges it."""
         if self.is_cuda:
             torch.cuda.synchronize(self.device)
 
     def give_back(self) -> None:
-        """Return memory that an attempt held: to the device, and to the operating system.
+        """Free the memory of a failed attempt, on the device and in the operating system.
 
-        The C library keeps freed memory for itself, where neither a kernel that is compiled
-        while running nor a thread's stack finds room.
+        The C library keeps freed memory for itself. Kernels that are compiled at run time and
+        the stacks of threads need memory from the operating system instead.
         """
         gc.collect()
         if self.is_cuda:
@@ -54,11 +54,11 @@ class Machine:
             trim(0)
 
     def autocast(self) -> torch.autocast:
-        """Return a fresh autocast context."""
+        """Return a new autocast context."""
         return torch.autocast(self.device.type, dtype=torch.bfloat16, enabled=self.bf16)
 
     def facts(self) -> dict[str, str]:
-        """Return what can change the last digit."""
+        """Return the facts that can change the last digits of a result."""
         name = torch.cuda.get_device_name(self.device) if self.is_cuda else _cpu_name()
         shared = {"processes": str(self.ranks.size)} if self.ranks.size > 1 else {}
         return shared | {
@@ -111,10 +111,10 @@ def _cpu_name() -> str:
 
 
 def _set_up_cuda(device: torch.device) -> None:
-    """Use TF32 for fp32 products, and only kernels that repeat themselves bit by bit.
+    """Use TF32 for fp32 products, and only kernels that give the same bits every time.
 
-    An operation without such a kernel fails its cell; warning instead would let the
-    memory-efficient attention choose its other backward pass.
+    An operation without such a kernel fails its cell. With a warning instead of a failure, the
+    memory-efficient attention would choose its backward pass that is not deterministic.
     """
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
     torch.cuda.set_device(device)
@@ -126,7 +126,7 @@ def _set_up_cuda(device: torch.device) -> None:
 
 
 def peak_memory_bytes(machine: Machine) -> int:
-    """Return the most memory used so far: the allocator's on CUDA, else the process's."""
+    """Return the peak memory so far: of the allocator on CUDA, else of the process."""
     if machine.is_cuda:
         return int(torch.cuda.max_memory_allocated(machine.device))
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
@@ -134,9 +134,9 @@ def peak_memory_bytes(machine: Machine) -> int:
 
 
 def energy_joules(machine: Machine) -> float | None:
-    """Return the energy that the accelerator has used since its driver started; None: no meter.
+    """Return the energy that the accelerator has used since its driver started; None if unknown.
 
-    Everything on the device is counted: it is this cell's energy only where the cell runs alone.
+    The meter counts the whole device: a difference is the cell's energy only if it runs alone.
     """
     if not machine.is_cuda:
         return None

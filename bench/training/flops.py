@@ -1,10 +1,11 @@
-"""Floating point operations of a batch, from its shape: nine small batches tell all others.
+"""Floating point operations (FLOPs) of a batch of any shape, from counts of nine small batches.
 
-Every matrix product of a transformer is constant, linear or quadratic in the padded length T, and
-the same in the rows n (adapters and relative positions cost something a batch, objectives that
-compare rows with rows cost n squared). So the operations of a batch are a polynomial of degree two
-in each, and it is known everywhere from three lengths times three numbers of rows through the
-real, adapted model. Frozen weights have no weight gradient, so they cost less without being told.
+The cost of each matrix product of a transformer is constant, linear or quadratic in the padded
+length T. It is also constant, linear or quadratic in the number of rows n: adapters and relative
+positions have a cost per batch, and objectives that compare rows with rows cost n squared. So the
+cost of a batch is a polynomial of degree two in T and in n. Counts at three lengths times three
+numbers of rows determine it. They are taken with the real, adapted model: frozen weights need no
+weight gradient, so their lower cost is included.
 """
 
 import copy
@@ -26,18 +27,19 @@ _LENGTHS = (4, 6, 8)
 
 
 def measure(module: nn.Module, run: Callable[[int, int], object]) -> Cost:
-    """Return the operations that `run(rows, length)` takes with `module`, for any shape.
+    """Return a function that gives the operations of `run(rows, length)` for any shape.
 
-    Multiplications and additions of matrix products, as torch counts them; elementwise work and
-    the optimiser are not counted. Gradients, buffers and random state are left as they were.
+    Multiplications and additions of matrix products are counted, as torch counts them; elementwise
+    operations and the optimiser are not. Buffers and the random state are restored afterwards, and
+    gradients are removed.
     """
-    with _undone(module):
+    with _restored(module):
         counts = {(n, t): count(run, n, t) for n in _ROWS for t in _LENGTHS}
     return cache(lambda rows, length: _interpolate(counts, rows, length))
 
 
 def count(run: Callable[[int, int], object], rows: int, length: int) -> int:
-    """Return the operations of one call, attention included whatever its kernel."""
+    """Return the operations of one call, attention included, whichever kernel computes it."""
     counter = FlopCounterMode(display=False)
     with sdpa_kernel(SDPBackend.MATH), counter:  # torch does not count the CPU's flash kernel
         run(rows, length)
@@ -45,7 +47,7 @@ def count(run: Callable[[int, int], object], rows: int, length: int) -> int:
 
 
 def _interpolate(counts: Mapping[tuple[int, int], int], rows: int, length: int) -> float:
-    """Lagrange's polynomial through the counts, exact, so that every machine agrees."""
+    """Evaluate Lagrange's polynomial through the counts, in exact fractions: no rounding."""
     terms = (
         operations * _basis(rows, n, _ROWS) * _basis(length, t, _LENGTHS)
         for (n, t), operations in counts.items()
@@ -60,7 +62,7 @@ def _basis(x: int, node: int, nodes: tuple[int, ...]) -> Fraction:
 
 
 @contextmanager
-def _undone(module: nn.Module) -> Iterator[None]:
+def _restored(module: nn.Module) -> Iterator[None]:
     buffers = copy.deepcopy(dict(module.named_buffers()))
     with torch.random.fork_rng():
         yield

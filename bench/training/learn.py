@@ -1,6 +1,7 @@
-"""Learn: a cell becomes a trained model, in parts as small as the memory asks for."""
+"""Learn: train the model of one cell, in smaller parts of a batch where memory is short."""
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -18,7 +19,7 @@ from ..strategy import Batch
 from ..suite import Budget
 from . import flops, second_stage
 from . import model as models
-from .batches import BatchSampler, TrainingRows, drawn
+from .batches import BatchSampler, TrainingRows, pool
 from .budget import Cost, Meter
 from .checkpoints import Checkpoints
 from .device import Machine
@@ -27,11 +28,11 @@ from .pace import Pace, Progress
 from .predict import predict
 from .ranks import Ranks, SharedMeter
 from .selection import Kept, Selection
-from .tokens import ORIGINAL, Tokens
+from .tokens import ORIGINAL, TokenisedTask, Tokens
 
 
 class Trained(NamedTuple):
-    """A learner that spent its budget, and how."""
+    """A learner that has spent its budget, and how it was trained."""
 
     learner: Learner
     pace: Pace
@@ -41,8 +42,15 @@ class Trained(NamedTuple):
     resumed: bool
 
 
+@dataclass(frozen=True)
+class _TrainingData(TokenisedTask):
+    """A task, its tokens, and the training split as a strategy may see it."""
+
+    split: Split
+
+
 def training_split(task: Task, attribute: str, first: Outcome | None = None) -> Split:
-    """Return what a strategy may know of the training split; one group where there are none."""
+    """Return the training split as a strategy may see it; without groups all are of one group."""
     rows = task.split == "train"
     label = task.label[rows].astype(np.int64)
     group = np.zeros_like(label)
@@ -60,7 +68,7 @@ def training_split(task: Task, attribute: str, first: Outcome | None = None) -> 
     )
 
 
-def learn(  # noqa: PLR0913 - what, from what, where, and who is told
+def learn(  # noqa: PLR0913 - cell, data, device, checkpoints and progress
     cell: Cell,
     task: Task,
     tokens: Tokens,
@@ -70,13 +78,13 @@ def learn(  # noqa: PLR0913 - what, from what, where, and who is told
     first: Outcome | None = None,
     checkpoints: Path | None = None,
 ) -> Trained:
-    """Train, in ever smaller parts of a batch while the memory is too small for the whole.
+    """Train; where a batch does not fit the memory, train again with parts of half the size.
 
-    What was interrupted goes on from its last checkpoint, with parts as small as they were.
+    An interrupted cell continues from its last checkpoint, with parts of the same size.
     """
     budget = second_stage.budget_left(cell, first)
-    data = task, tokens, training_split(task, cell.attribute, first)
-    tried, said = [], ""
+    data = _TrainingData(task, tokens, training_split(task, cell.attribute, first))
+    tried, message = [], ""
     resume = Checkpoints(checkpoints if machine.ranks.size == 1 else None, cell, machine)
     for parts in _powers_of_two(cell.training.batch_size, first=resume.parts):
         resume.parts = parts
@@ -89,11 +97,13 @@ def learn(  # noqa: PLR0913 - what, from what, where, and who is told
         except Exception as error:
             if machine.ranks.size > 1 or not memory.ran_out(error):
                 raise
-            said = memory.line(error)
+            message = memory.line(error)
         machine.give_back()
         resume.forget()
     sizes = ", ".join(map(str, tried))
-    raise CellFailedError(f"{memory.REASON}: {sizes} rows at a time on {machine.device}: {said}")
+    raise CellFailedError(
+        f"{memory.REASON}: {sizes} rows at a time on {machine.device}: {message}"
+    )
 
 
 def _meter(budget: Budget, ranks: Ranks) -> Meter:
@@ -109,15 +119,15 @@ def _powers_of_two(size: int, *, first: int) -> Iterator[int]:
 
 
 def build(cell: Cell, task: Task, pad: int, machine: Machine) -> Learner:
-    """Return the pretrained model under a new head, adapted, with the strategy's objective.
+    """Return the pretrained model with a head, adapted, and the strategy's objective.
 
     Raises
     ------
     BadInputError
-        The model is none for the strategy.
+        The model cannot be loaded, or not be used with the strategy.
     """
     strategy = cell.strategy()
-    set_seed(cell.seed)  # the Trainer seeds again: what an objective draws shifts no dropout
+    set_seed(cell.seed)  # the Trainer seeds again, so draws of an objective change no dropout
     model = models.load(cell.model, task.classes, pad=pad, attention=machine.attention)
     classifier = models.Classifier(model)
     classifier.model = strategy.adapt(model)
@@ -127,7 +137,7 @@ def build(cell: Cell, task: Task, pad: int, machine: Machine) -> Learner:
 
 
 def step_cost(learner: Learner, pad: int) -> Cost:
-    """Return what forward, backward and objective cost for a batch of any shape."""
+    """Return the cost of the forward and backward pass and the objective, for any batch shape."""
     filler = 0 if pad else 1
     device = learner.machine.device
 
@@ -141,15 +151,15 @@ def step_cost(learner: Learner, pad: int) -> Cost:
 
 
 def _fit(
-    learner: Learner, pace: Pace, cell: Cell, data: tuple[Task, Tokens, Split], resume: Checkpoints
+    learner: Learner, pace: Pace, cell: Cell, data: _TrainingData, resume: Checkpoints
 ) -> Trained:
     batches = _batches(learner, cell, data, resume)
     rate = cell.strategy().learning_rate or cell.training.learning_rate
     recipe = Recipe(training=cell.training, peak_rate=rate, seed=cell.seed, parts=resume.parts)
     selection = None
     if cell.training.selection != "last" and learner.machine.ranks.rank == 0:
-        answers = partial(_validation, learner, cell, data[:2])
-        selection = Selection(learner, pace, cell.training, cell.attribute, answers)
+        predictions = partial(_validation, learner, data)
+        selection = Selection(learner, pace, cell.training, cell.attribute, predictions)
     resume.follow(learner, pace, selection)
     fit(learner, batches, pace, recipe, [selection, resume] if selection else [resume])
     return Trained(
@@ -162,20 +172,21 @@ def _fit(
     )
 
 
-def _validation(learner: Learner, cell: Cell, data: tuple[Task, Tokens]) -> Predictions:
-    """Return what the model answers on validation, which only selection may ask while training."""
-    rows = np.flatnonzero(data[0].split == "validation")
+def _validation(learner: Learner, data: TokenisedTask) -> Predictions:
+    """Return predictions of validation; during training only selection uses them."""
+    rows = np.flatnonzero(data.task.split == "validation")
     return predict(learner.classifier, data, ORIGINAL, rows, learner.machine)
 
 
 def _batches(
-    learner: Learner, cell: Cell, data: tuple[Task, Tokens, Split], resume: Checkpoints
+    learner: Learner, cell: Cell, data: _TrainingData, resume: Checkpoints
 ) -> DataLoader[Any]:
-    task, tokens, split = data
+    split = data.split
     strategy = cell.strategy()
-    set_seed(cell.seed)  # whatever adapting drew, a strategy that chooses examples starts here
+    set_seed(cell.seed)  # a choice of examples does not depend on what `adapt` drew
     odds = strategy.sampling_weights(split)
-    view, entries, example, odds = drawn(tokens.views, np.flatnonzero(task.split == "train"), odds)
+    train = np.flatnonzero(data.task.split == "train")
+    view, entries, example, odds = pool(data.tokens.views, train, odds)
     split = split._replace(label=split.label[example], group=split.group[example])
     sampler = BatchSampler(
         view.length[entries],
@@ -187,7 +198,7 @@ def _batches(
         ranks=learner.machine.ranks,
     )
     return DataLoader(
-        TrainingRows(view, entries, split, tokens.pad),
+        TrainingRows(view, entries, split, data.tokens.pad),
         batch_sampler=sampler,
         collate_fn=lambda batch: batch,
         pin_memory=learner.machine.is_cuda,

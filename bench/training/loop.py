@@ -1,6 +1,6 @@
-"""The one training loop: the transformers Trainer, fed, metered and scheduled by the budget.
+"""The one training loop: the transformers Trainer, with our batches, budget and learning rate.
 
-No strategy sees it and none may fork it; that is what makes the comparison fair.
+No strategy sees it or has a copy of it; that makes the comparison fair.
 """
 
 import tempfile
@@ -22,11 +22,11 @@ from .device import Machine
 from .model import Classifier
 from .pace import Pace
 
-_FOR_EVER = 2**40  # steps: the budget ends a cell, not the Trainer
+_NO_LIMIT = 2**40  # steps: the budget ends a cell, not the Trainer
 
 
 class Learner(nn.Module):
-    """Classifier and objective as one module, so that one optimiser trains both."""
+    """The classifier and the objective as one module, so that one optimiser trains both."""
 
     def __init__(self, classifier: Classifier, objective: Objective, machine: Machine) -> None:
         super().__init__()
@@ -34,7 +34,7 @@ class Learner(nn.Module):
         self.to(machine.device)
 
     def forward(self, inputs: Mapping[str, Tensor], batch: Batch) -> Tensor:
-        """Return the loss of a batch; only the classifier computes in low precision."""
+        """Return the loss of a batch; only the classifier computes in bf16."""
         with self.machine.autocast():
             output = self.classifier(inputs)
         loss: Tensor = self.objective(output, batch)
@@ -50,7 +50,7 @@ class Recipe:
     peak_rate: float
     seed: int
     parts: int = 1
-    """Pieces that each batch is cut into, so that it fits the memory."""
+    """Parts that each batch is divided into, so that one fits the memory."""
 
 
 def fit(
@@ -60,7 +60,7 @@ def fit(
     recipe: Recipe,
     watchers: Sequence[TrainerCallback] = (),
 ) -> None:
-    """Train until the budget is spent; `watchers` are called after the pace.
+    """Train until the budget is spent; `watchers` are called after `pace`.
 
     Raises
     ------
@@ -74,18 +74,18 @@ def fit(
         for watcher in watchers:
             loop.add_callback(watcher)
         if rank := learner.machine.ranks.rank:
-            torch.manual_seed(recipe.seed + 2**32 * rank)  # no two processes drop out alike
+            torch.manual_seed(recipe.seed + 2**32 * rank)  # each process has its own dropout
         loop.train()
 
 
 def _arguments(machine: Machine, recipe: Recipe, scratch: str) -> TrainingArguments:
     arguments = TrainingArguments(
         output_dir=scratch,
-        max_steps=_FOR_EVER,
+        max_steps=_NO_LIMIT,
         gradient_accumulation_steps=recipe.parts,
         max_grad_norm=recipe.training.max_gradient_norm,
         weight_decay=recipe.training.weight_decay,
-        lr_scheduler_type="constant",  # the pace sets the rate of every step
+        lr_scheduler_type="constant",  # `Pace` sets the rate of every step
         seed=recipe.seed,
         use_cpu=not machine.is_cuda,
         accelerator_config={"non_blocking": machine.is_cuda},
@@ -93,7 +93,7 @@ def _arguments(machine: Machine, recipe: Recipe, scratch: str) -> TrainingArgume
         report_to="none",
         logging_strategy="no",
         save_strategy="no",
-        logging_nan_inf_filter=False,  # it reads the loss at every step; the curve does so rarely
+        logging_nan_inf_filter=False,  # it would read the loss at every step, which is slow
         remove_unused_columns=False,
         ddp_find_unused_parameters=False,  # a strategy freezes what it does not train
     )
@@ -103,15 +103,15 @@ def _arguments(machine: Machine, recipe: Recipe, scratch: str) -> TrainingArgume
 
 
 def _one_device(arguments: TrainingArguments, device: torch.device) -> None:
-    """Give the Trainer the cell's device; alone it takes the first, or all for DataParallel."""
-    _ = arguments.device  # computed once; only then can it be replaced
+    """Give the Trainer the cell's device; by itself it takes the first one, or all."""
+    _ = arguments.device  # it is computed once, and can be replaced after that
     vars(arguments)["_setup_devices"] = device
     arguments._n_gpu = 1
     torch.cuda.set_device(device)
 
 
 class _Loop(Trainer):
-    loss_is_scaled_for_ga = True  # compute_loss weighs each part of a batch by its rows
+    loss_is_scaled_for_ga = True  # compute_loss weights each part of a batch by its rows
 
     def __init__(
         self, learner: Learner, batches: DataLoader[Any], pace: Pace, recipe: Recipe, scratch: str
@@ -121,14 +121,14 @@ class _Loop(Trainer):
         self.learner, self.batches, self.pace, self.recipe = learner, batches, pace, recipe
 
     def get_train_dataloader(self) -> DataLoader[Any]:
-        """Feed our own batches; accelerate would hand each process other ones."""
+        """Return our own batches; accelerate would give each process different ones."""
         if self.learner.machine.ranks.size > 1:
             return self.batches
         prepared: DataLoader[Any] = self.accelerator.prepare(self.batches)
         return prepared
 
     def create_optimizer(self, model: nn.Module | None = None) -> Optimizer:
-        """AdamW, fused (4 times faster on a CPU too), one group a rate and a weight decay."""
+        """Return a fused AdamW (4 times faster), with a group per rate and weight decay."""
         decayed = set(self.get_decay_parameter_names(self.learner))
         groups: dict[tuple[float, float], list[nn.Parameter]] = defaultdict(list)
         for name, parameter in self.learner.named_parameters():
@@ -145,7 +145,7 @@ class _Loop(Trainer):
         return optimizer
 
     def _peak_rate(self, name: str, parameter: nn.Parameter) -> float:
-        """Return a parameter's rate; an objective's does not follow that of what is adapted."""
+        """Return a parameter's rate; an objective's is relative to the suite's rate."""
         if name.startswith("objective."):
             objective = self.learner.objective
             return self.recipe.training.learning_rate * objective.learning_rate_factor
@@ -163,7 +163,7 @@ class _Loop(Trainer):
         return_outputs: bool = False,
         num_items_in_batch: Tensor | int | None = None,
     ) -> Tensor:
-        """Return this part's share of the batch's mean loss, and charge for it."""
+        """Return this part's share of the batch's mean loss, and charge the part's cost."""
         batch = Batch(inputs["label"], inputs["group"], min(self.pace.before, 1.0))
         loss: Tensor = model(inputs["inputs"], batch)
         loss = loss * (len(batch.label) / (num_items_in_batch or len(batch.label)))
@@ -171,7 +171,7 @@ class _Loop(Trainer):
         return loss * self.learner.machine.ranks.size  # gradients are averaged over processes
 
     def _clip_grad_norm(self, model: nn.Module) -> Tensor:
-        """Clip classifier and objective apart: an adversary must not scale the classifier."""
+        """Clip classifier and objective separately: an adversary must not scale the classifier."""
         limit = self.args.max_grad_norm
         if own := list(self.learner.objective.parameters()):
             clip_grad_norm_(own, limit)

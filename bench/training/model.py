@@ -1,10 +1,10 @@
-"""The pretrained model: its tokenizer, how it loads, and the vector its head reads."""
+"""The pretrained model: its tokenizer, its loading, and the vector that its head reads."""
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from tokenizers import Tokenizer
@@ -23,14 +23,27 @@ from ..planning import model_folder
 from ..schema import BadInputError
 from ..strategy import Output
 from ..suite import ModelChoice
+from . import heads
 
 _TOKEN_LEVEL = 3  # dimensions of a decoder's output: rows, tokens, features
 _SPARE = 10_000_000
 """Elements that a new head, a pooler and tables of positions may add to those on disk."""
 
 
-def tokenizer(model: ModelChoice) -> tuple[Tokenizer, int, bool]:
-    """Return the tokenizer, the id that pads, and whether the model reads segments of a pair.
+class Reader(NamedTuple):
+    """How a model reads texts."""
+
+    tokenizer: Tokenizer
+    pad: int
+    """The token that fills rows up."""
+    segments: bool
+    """Whether the model is told which text of a pair a token is of."""
+    vocabulary: int
+    """How many tokens it knows."""
+
+
+def tokenizer(model: ModelChoice) -> Reader:
+    """Return the tokenizer of a model, and what else is known of how it reads.
 
     A model without a pad token (most decoders) pads with its end-of-text token.
 
@@ -46,7 +59,7 @@ def tokenizer(model: ModelChoice) -> tuple[Tokenizer, int, bool]:
             config = AutoConfig.from_pretrained(place, revision=revision, trust_remote_code=False)
             if revision is None:
                 _check_size(config, Path(place))
-            found = AutoTokenizer.from_pretrained(
+            loaded = AutoTokenizer.from_pretrained(
                 place, revision=revision, trust_remote_code=False
             )
         except BadInputError:
@@ -55,54 +68,71 @@ def tokenizer(model: ModelChoice) -> tuple[Tokenizer, int, bool]:
             raise BadInputError(
                 f"model.source = {model.source!r}: {memory.line(error)[:300]}"
             ) from None
-    if not isinstance(found, PreTrainedTokenizerFast):
+    if not isinstance(loaded, PreTrainedTokenizerFast):
         raise BadInputError(f"model.source = {model.source!r}: needs a tokenizer.json")
-    limit = min(found.model_max_length, getattr(config, "max_position_embeddings", 2**31))
+    limit = min(loaded.model_max_length, getattr(config, "max_position_embeddings", 2**31))
     if model.max_tokens > limit:
         raise BadInputError(f"model.max_tokens = {model.max_tokens}: the model reads {limit}")
-    pads = (found.pad_token_id, found.eos_token_id, found.unk_token_id, 0)
+    pads = (loaded.pad_token_id, loaded.eos_token_id, loaded.unk_token_id, 0)
     pad = next(token for token in pads if token is not None)
     reads_segments = getattr(config, "type_vocab_size", 0) > 1
-    return found.backend_tokenizer, int(pad), reads_segments
+    vocabulary = getattr(config, "vocab_size", None) or 2**31
+    return Reader(loaded.backend_tokenizer, int(pad), reads_segments, vocabulary)
 
 
 def load(
     model: ModelChoice, classes: Sequence[str], *, pad: int, attention: str
 ) -> PreTrainedModel:
-    """Load the pretrained weights in fp32 under a new classification head.
+    """Load the pretrained weights in fp32 under a classification head for the classes.
 
-    The head's initial values come from torch's global random state.
+    A new head's values come from torch's global random state, whether the checkpoint has a head
+    or not. The head is the last linear layer: what a checkpoint has before it is pretrained.
 
     Raises
     ------
     BadInputError
-        The folder holds no model that classifies sequences.
+        The folder holds no model that classifies sequences, or no head with these classes where
+        the checkpoint's is kept.
     """
-    place, revision = model_folder.locate(model)
     names = dict(enumerate(classes))
+    labels = {"id2label": names, "label2id": {name: number for number, name in names.items()}}
+    loaded, new = _loaded(model, attention, labels if model.head == "new" else {})
+    head = heads.last_linear(loaded)
+    if model.head == "new":
+        heads.renew(loaded, head, new)
+    else:
+        heads.keep(loaded, head, new, classes)
+    loaded.config.pad_token_id = pad
+    return loaded
+
+
+def _loaded(
+    model: ModelChoice, attention: str, labels: Mapping[str, Any]
+) -> tuple[PreTrainedModel, set[str]]:
+    """Return a model, and the names of the parameters that its checkpoint does not hold."""
+    place, revision = model_folder.locate(model)
     with quiet():
         try:
-            loaded: PreTrainedModel = AutoModelForSequenceClassification.from_pretrained(
+            loaded, report = AutoModelForSequenceClassification.from_pretrained(
                 place,
                 revision=revision,
                 trust_remote_code=False,
                 use_safetensors=True,
                 dtype=torch.float32,
                 attn_implementation=attention,
-                id2label=names,
-                label2id={name: number for number, name in names.items()},
                 ignore_mismatched_sizes=True,  # the head of another task makes way for a new one
+                output_loading_info=True,
+                **labels,
             )
         except (OSError, ValueError) as error:
             raise BadInputError(
                 f"model.source = {model.source!r}: {memory.line(error)[:300]}"
             ) from None
-    loaded.config.pad_token_id = pad
-    return loaded
+    return loaded, {*report["missing_keys"], *(key[0] for key in report["mismatched_keys"])}
 
 
 def save(trained: nn.Module, model: ModelChoice, folder: Path) -> None:
-    """Write what was trained as safetensors (an adapter as an adapter), its tokenizer beside."""
+    """Write the trained weights as safetensors (of an adapter only its own) and the tokenizer."""
     place, revision = model_folder.locate(model)
     with quiet():
         trained.save_pretrained(folder)  # type: ignore[operator]
@@ -110,7 +140,7 @@ def save(trained: nn.Module, model: ModelChoice, folder: Path) -> None:
 
 
 def _check_size(config: Any, folder: Path) -> None:
-    """Refuse a configuration of a model that the folder's weights do not fill, unbuilt."""
+    """Refuse a configuration of a far larger model than the weights; nothing is allocated."""
     on_disk = sum(math.prod(shape) for shape in model_folder.shapes(folder).values())
     with torch.device("meta"):
         described = AutoModelForSequenceClassification.from_config(config)
@@ -124,7 +154,7 @@ def _check_size(config: Any, folder: Path) -> None:
 
 @contextmanager
 def quiet() -> Iterator[None]:
-    """Silence loading reports for once: that the head is new is no news here."""
+    """Silence transformers' reports while a model loads: that the head is new is intended."""
     verbosity = transformers_logging.get_verbosity()
     bars = transformers_logging.is_progress_bar_enabled()
     transformers_logging.set_verbosity_error()
@@ -138,15 +168,15 @@ def quiet() -> Iterator[None]:
 
 
 class Classifier(nn.Module):
-    """A sequence classifier that also returns the vector which its head reads.
+    """A sequence classifier that also returns the vector that its head reads.
 
-    The head is the last linear layer with one output a class. A hook on it survives what
-    strategies do to the model: a wrapped or copied head keeps its hooks.
+    The head is the last linear layer with one output per class. The vector comes from a hook on
+    it, which stays when a strategy wraps or copies the head.
     """
 
     def __init__(self, model: PreTrainedModel) -> None:
         super().__init__()
-        head = _head(model)
+        head = heads.last_linear(model)
         self.model: nn.Module = model
         self.hidden_size = head.in_features
         self.pad = model.config.pad_token_id
@@ -167,16 +197,7 @@ class Classifier(nn.Module):
         return Output(logits.float(), hidden.float())
 
 
-def _head(model: PreTrainedModel) -> nn.Linear:
-    n_classes = model.config.num_labels
-    linear = [m for m in model.modules() if isinstance(m, nn.Linear)]
-    heads = [m for m in linear if m.out_features == n_classes]
-    if not heads:
-        raise BadInputError(f"model {type(model).__name__}: no linear classification head")
-    return heads[-1]
-
-
 def _last_token(ids: Tensor, pad: int) -> Tensor:
-    """Return where each row's last token stands, as transformers finds it for decoders."""
+    """Return the position of each row's last token, as transformers does for decoders."""
     position = torch.arange(ids.shape[1], device=ids.device)
     return (position * (ids != pad)).argmax(dim=1)

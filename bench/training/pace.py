@@ -1,4 +1,4 @@
-"""The budget's hold on the training loop: it charges, sets the rate, reports and stops."""
+"""How the budget controls the training loop: charges, learning rate, reports and the end."""
 
 import time
 from collections.abc import Callable, Mapping
@@ -19,14 +19,14 @@ Progress = Callable[[float, str], None]
 
 
 class DivergedError(CellFailedError):
-    """The training loss, or an answer, is infinite or not a number."""
+    """The training loss, or an output of the model, is infinite or not a number."""
 
 
 class Pace(TrainerCallback):
-    """Follows the Trainer step by step, so that fractions of the budget rule the cell.
+    """Follow the Trainer step by step, and let fractions of the budget decide about the cell.
 
-    Each parameter group's rate is its `peak_rate` times the schedule at the middle of the step:
-    neither the first step nor the last is made at rate 0.
+    Each parameter group's rate is its `peak_rate` times the schedule at the middle of the step, so
+    neither the first nor the last step has rate 0.
     """
 
     def __init__(self, meter: Meter, cost: Cost, warmup: float, progress: Progress) -> None:
@@ -34,12 +34,12 @@ class Pace(TrainerCallback):
         self.before = 0.0  # fraction of the budget spent when the step began
         self.curve: list[CurvePoint] = []
         self.note = ""
-        """What else to report: that a checkpoint was resumed from, or could not be."""
+        """What else to report: whether the cell continued from a checkpoint."""
         self._loss: Tensor | float = 0.0  # sum since the last point of the curve
         self._reported = 0.0
 
     def state(self) -> dict[str, Any]:
-        """Return what was spent and learned so far, as plain JSON."""
+        """Return what was spent and the curve so far, as JSON."""
         return {
             **self.meter.spent(),
             "curve": [list(point) for point in self.curve],
@@ -47,13 +47,13 @@ class Pace(TrainerCallback):
         }
 
     def restore(self, state: Mapping[str, Any]) -> None:
-        """Go on where `state` was taken."""
+        """Continue where `state` was taken."""
         self.meter.restore(state)
         self.curve = [CurvePoint(*point) for point in state["curve"]]
         self._loss = torch.tensor(state["loss"], dtype=torch.float32)
 
     def charge(self, inputs: Mapping[str, Any], loss: Tensor) -> None:
-        """Charge one batch, or one part of it, and note its part of the loss."""
+        """Charge one batch, or one part of it, and add its share of the loss."""
         rows, length = inputs["inputs"]["input_ids"].shape
         self.meter.charge(rows=rows, length=length, tokens=inputs["tokens"], cost=self.cost)
         self._loss = self._loss + loss.detach().float()
@@ -61,19 +61,19 @@ class Pace(TrainerCallback):
     def on_train_begin(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
     ) -> None:
-        """Start the clock, now that everything is in place."""
+        """Start the clock, now that everything is set up."""
         self.meter.start()
 
     def on_step_begin(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
     ) -> None:
-        """Note where the step begins."""
+        """Store the fraction of the budget at which the step begins."""
         self.before = self.meter.fraction
 
     def on_pre_optimizer_step(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
     ) -> None:
-        """Set the learning rate of the step whose cost is now known.
+        """Set the learning rate of the step, whose cost is known by now.
 
         Raises
         ------
@@ -108,7 +108,7 @@ class Pace(TrainerCallback):
             self.progress(min(fraction, 1.0), f"step {self.meter.steps}{loss}{self.note}")
 
     def _add_point(self, fraction: float) -> None:
-        """Read the loss, which waits for an accelerator: a few times a cell, not every step."""
+        """Read the loss: a few times a cell only, as it waits for the accelerator."""
         since = self.curve[-1].step if self.curve else 0
         loss = self.meter.total(float(self._loss)) / (self.meter.steps - since)
         if not torch.isfinite(torch.tensor(loss)):

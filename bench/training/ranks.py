@@ -1,8 +1,9 @@
 """Ranks: several processes that train one cell together, each on its part of every batch.
 
-The same examples are seen as by one process, and every process charges all of them, so that all
-agree on the learning rate and on when to stop. An objective that looks across examples sees its
-process's part of the batch, as it does where memory is short; its buffers are the first process's.
+Together they see the same examples as one process would. Every process charges all examples, so
+all agree on the learning rate and on when to stop. An objective that compares examples sees only
+its process's part of the batch, as it sees only a part where memory is short. The buffers of the
+first process's objective count.
 """
 
 import os
@@ -18,19 +19,19 @@ from .budget import Cost, Meter
 
 @dataclass(frozen=True)
 class Ranks:
-    """Which of how many processes this one is."""
+    """The number of this process, and how many there are."""
 
     rank: int = 0
     size: int = 1
 
     def total(self, amounts: Sequence[float]) -> list[float]:
-        """Return the sums over all processes; every one must ask."""
+        """Return the sums over all processes; every process must call this."""
         sums = torch.tensor(amounts, dtype=torch.float64)
         distributed.all_reduce(sums, group=_plain_group())
         return [float(amount) for amount in sums]
 
     def device(self, first: str) -> str:
-        """Return this process's device, counted from that of the first."""
+        """Return this process's device; they follow the first process's."""
         kind, _, number = first.partition(":")
         return f"{kind}:{int(number or 0) + self.rank}" if kind == "cuda" else first
 
@@ -40,14 +41,14 @@ _GROUPS: list[distributed.ProcessGroup] = []
 
 
 def _plain_group() -> distributed.ProcessGroup | None:
-    """Return the group that adds up numbers in main memory, whatever adds up gradients."""
+    """Return the group that adds numbers in main memory; gradients may use another one."""
     return _GROUPS[0] if _GROUPS else None
 
 
 def join(meeting: Path, ranks: Ranks, *, cuda: bool) -> None:
-    """Meet the other processes over a file that none of them has used before.
+    """Connect to the other processes through a new file.
 
-    They talk over the loopback interface alone: all are on this machine.
+    All processes are on this machine and use the loopback interface alone.
     """
     here = {"RANK": ranks.rank, "LOCAL_RANK": ranks.rank}
     here |= {"WORLD_SIZE": ranks.size, "LOCAL_WORLD_SIZE": ranks.size}
@@ -65,7 +66,7 @@ def join(meeting: Path, ranks: Ranks, *, cuda: bool) -> None:
 
 @dataclass
 class SharedMeter(Meter):
-    """A meter that shows every process the same: what all spent, and the first one's clock."""
+    """A meter that is equal in every process: what all spent, and the first one's clock."""
 
     ranks: Ranks = ALONE
     agreed_seconds: float = 0.0
@@ -82,7 +83,7 @@ class SharedMeter(Meter):
         return self.ranks.total([amount])[0]
 
     def charge(self, *, rows: int, length: int, tokens: int, cost: Cost) -> None:
-        """Charge this process's part of a batch, and those of the others."""
+        """Charge this process's part of a batch, and the parts of all others."""
         clock = 0.0 if self.ranks.rank else self.seconds
         mine = [cost(rows, length), tokens, rows * length, rows, clock]
         flops, all_tokens, padded, examples, self.agreed_seconds = self.ranks.total(mine)

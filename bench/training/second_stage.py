@@ -17,7 +17,7 @@ _SUMS = ("flops", "tokens", "padded_tokens", "examples", "steps", "seconds", "re
 
 
 def revised(cell: Cell, trained: Outcome) -> Outcome:
-    """Return what a training left behind as the cell's strategy revises it.
+    """Return the outcome of a training with its predictions revised by the cell's strategy.
 
     The strategy reads the labels of validation alone. The time this takes is charged; hidden
     vectors are dropped if nobody reads them.
@@ -65,26 +65,26 @@ def revised(cell: Cell, trained: Outcome) -> Outcome:
 
 
 def budget_left(cell: Cell, first: Outcome | None) -> Budget:
-    """Return what a cell's own training may spend.
+    """Return the budget of a cell's own training: what its first stage has left.
 
     Raises
     ------
     BadInputError
-        Its first stage overshot the whole budget.
+        The first stage spent the whole budget.
     """
     if first is None:
         return cell.budget
     left = cell.budget.amount - getattr(first.ledger, cell.budget.currency)
     if left <= 0:
         raise BadInputError(
-            f"budget: {cell.budget.amount:g} {cell.budget.currency} are spent when the first "
-            f"stage of {cell.use} is made"
+            f"budget: the first stage of {cell.use} spends all "
+            f"{cell.budget.amount:g} {cell.budget.currency}; give a larger amount"
         )
     return cell.budget.model_copy(update={"amount": left})
 
 
 def charged(cell: Cell, first: Outcome, second: Outcome) -> Outcome:
-    """Return the second stage's outcome with what both stages spent, and their curves in a row."""
+    """Return the second stage's outcome with the costs of both stages and both curves."""
     one, two = first.ledger, second.ledger
     sums = {name: getattr(one, name) + getattr(two, name) for name in _SUMS}
     spent = getattr(one, cell.budget.currency) / cell.budget.amount
@@ -96,10 +96,10 @@ def charged(cell: Cell, first: Outcome, second: Outcome) -> Outcome:
         kept_fraction=spent + two.kept_fraction * (1 - spent),
         energy_joules=(one.energy_joules or 0) + (two.energy_joules or 0) if known else None,
     )
-    return replace(second, ledger=ledger, curve=tuple(_in_a_row(cell, first, second.curve)))
+    return replace(second, ledger=ledger, curve=tuple(_joined(cell, first, second.curve)))
 
 
-def _in_a_row(cell: Cell, first: Outcome, then: Sequence[CurvePoint]) -> Iterator[CurvePoint]:
+def _joined(cell: Cell, first: Outcome, then: Sequence[CurvePoint]) -> Iterator[CurvePoint]:
     """Yield the points of both curves, as steps and fractions of the whole budget."""
     whole = cell.budget.amount
     spent = getattr(first.ledger, cell.budget.currency) / whole

@@ -1,4 +1,4 @@
-"""Selection: which of several checkpoints predicts, chosen on validation and never on test."""
+"""Selection: which of several checkpoints makes the predictions, chosen on validation only."""
 
 import math
 from collections.abc import Callable, Mapping
@@ -25,19 +25,19 @@ RULES = {
 
 
 class Kept(NamedTuple):
-    """The weights that predict."""
+    """The weights that make the predictions."""
 
     fraction: float
-    """Of the budget, spent when they were reached."""
+    """Of the budget, spent when training reached them."""
     why: str
-    """The rule and its score, or why there was none."""
+    """The rule and its score, or why there is no score."""
 
 
 class Selection(TrainerCallback):
-    """Scores the model on validation at equal fractions of the budget and keeps the best.
+    """Score the model on validation at equal fractions of the budget and keep the best weights.
 
-    Validation is answered before any revision, is not charged, and changes nothing in training:
-    the same steps follow as without it.
+    The scores are of predictions before any revision. They are not charged and do not change
+    training: the same steps follow as without them.
     """
 
     def __init__(
@@ -57,7 +57,7 @@ class Selection(TrainerCallback):
     def on_step_end(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
     ) -> None:
-        """Judge the weights when the next fraction of the budget is spent."""
+        """Score the weights when the next fraction of the budget is spent."""
         fraction = self.pace.meter.fraction
         if fraction * self.training.checkpoints < self._next:
             return
@@ -80,7 +80,7 @@ class Selection(TrainerCallback):
             self.weights = {name: tensor.detach().cpu().clone() for name, tensor in now.items()}
 
     def state(self) -> dict[str, Any]:
-        """Return what was judged so far, as plain JSON; the weights are apart."""
+        """Return the scores so far, as JSON; the weights are saved separately."""
         score = None if math.isnan(self.score) else self.score
         return {
             "score": score,
@@ -90,13 +90,13 @@ class Selection(TrainerCallback):
         }
 
     def restore(self, state: Mapping[str, Any], weights: Mapping[str, Tensor]) -> None:
-        """Go on where `state` was taken."""
+        """Continue where `state` was taken."""
         self.score = math.nan if state["score"] is None else state["score"]
         self.fraction, self.undefined = state["fraction"], state["undefined"]
         self._next, self.weights = state["next"], dict(weights)
 
     def settle(self) -> Kept:
-        """Put the best weights back and say which they are."""
+        """Put the best weights back, and return when and why they were chosen."""
         rule = self.training.selection
         if not self.weights:
             return Kept(1.0, f"last step: {rule} is undefined ({self.undefined})")

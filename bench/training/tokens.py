@@ -1,6 +1,5 @@
-"""Tokens: every text of a task is tokenised once, and each cell maps the result into memory."""
+"""Tokens: the texts of a task are tokenised once; each cell maps the result into memory."""
 
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,6 +9,7 @@ import numpy as np
 from tokenizers import Encoding, Tokenizer
 
 from ..schema import Array, BadInputError, Task
+from ..storage import files
 from ..suite import ModelChoice
 from . import model as models
 
@@ -21,12 +21,12 @@ _CHUNK = 10_000  # texts at a time: Encoding objects are a hundred times larger 
 
 
 class Encoded(NamedTuple):
-    """One view's texts as token ids, one after the other."""
+    """The token ids of one view's texts, in one array."""
 
-    row: Array  # (m,) int64: the task's row of each text; a view holds only rows that it changes
+    row: Array  # (m,) int64: the task's row of each text; a view has only the rows it changes
     start: Array  # (m + 1,) int64: text i is token[start[i] : start[i + 1]]
     token: Array  # (total,) int32
-    segment: Array | None  # (total,) int8: which text of a pair, where the model reads that
+    segment: Array | None  # (total,) int8: which text of a pair; None: the model does not read it
 
     @property
     def length(self) -> Array:
@@ -34,19 +34,19 @@ class Encoded(NamedTuple):
         return np.diff(self.start)
 
     def entries(self, rows: Array) -> Array:
-        """Return which texts belong to those of the task's `rows` that the view holds."""
+        """Return the numbers of the view's texts that belong to some of the task's rows."""
         return np.flatnonzero(np.isin(self.row, rows))
 
 
 def gathered(parts: Sequence[tuple[Encoded, Array]]) -> Encoded:
-    """Return some texts of several views, each given by its entries, as one view in memory."""
+    """Return texts of several views, given by their numbers, as one view in memory."""
     texts = [
         slice(begin, end)
         for view, entries in parts
         for begin, end in zip(view.start[entries], view.start[entries + 1], strict=True)
     ]
-    of = [view for view, entries in parts for _ in entries]
-    pairs = list(zip(of, texts, strict=True))
+    views = [view for view, entries in parts for _ in entries]
+    pairs = list(zip(views, texts, strict=True))
     segments = [view.segment[text] for view, text in pairs if view.segment is not None]
     return Encoded(
         row=np.concatenate([view.row[entries] for view, entries in parts]),
@@ -58,17 +58,27 @@ def gathered(parts: Sequence[tuple[Encoded, Array]]) -> Encoded:
 
 @dataclass(frozen=True, kw_only=True)
 class Tokens:
-    """A tokenised task: view -> its texts; `pad` fills rows up."""
+    """The tokens of a task."""
 
     pad: int
+    """The token that fills shorter texts up."""
     views: Mapping[str, Encoded]
+    """View -> its texts."""
 
     @classmethod
     def open(cls, folder: Path) -> "Tokens":
-        """Map what `encode` wrote; nothing is read before it is used."""
-        index = json.loads((folder / _INDEX).read_text())
+        """Map what `encode` wrote into memory; a part is read when it is used."""
+        index = files.read_json(folder / _INDEX)
         views = {view: _read(folder, number) for number, view in enumerate(index["views"])}
         return cls(pad=index["pad"], views=views)
+
+
+@dataclass(frozen=True)
+class TokenisedTask:
+    """A task and its tokens."""
+
+    task: Task
+    tokens: Tokens
 
 
 def encode(task: Task, model: ModelChoice, folder: Path) -> None:
@@ -77,21 +87,31 @@ def encode(task: Task, model: ModelChoice, folder: Path) -> None:
     Raises
     ------
     BadInputError
-        The model's tokenizer is missing or reads fewer tokens than `max_tokens`, or a text
-        holds no token at all.
+        The model's tokenizer is missing, reads fewer tokens than `max_tokens`, or makes more of
+        them or others than the model knows, or a text holds no token at all.
     """
-    tokenizer, pad, reads_segments = models.tokenizer(model)
+    tokenizer, pad, reads_segments, vocabulary = models.tokenizer(model)
     tokenizer.no_padding()
     tokenizer.enable_truncation(model.max_tokens)
     segments = reads_segments and task.text_pair is not None
     views = {ORIGINAL: task.text, **task.views}
     for number, (name, text) in enumerate(views.items()):
         view, cut = _encode_view(tokenizer, task, text, segments)
+        _check_tokens(view, model, vocabulary)
         _write(folder, number, view)
         if name == ORIGINAL:
             np.save(folder / CUT, cut, allow_pickle=False)
     index = {"pad": pad, "views": list(views)}
-    (folder / _INDEX).write_text(json.dumps(index, ensure_ascii=False))
+    files.write(folder / _INDEX, files.to_json(index))
+
+
+def _check_tokens(view: Encoded, model: ModelChoice, vocabulary: int) -> None:
+    """Refuse tokens that the model could not read, which a tokenizer of another model makes."""
+    where = f"model.source = {model.source!r}: its tokenizer"
+    if (longest := int(view.length.max(initial=0))) > model.max_tokens:
+        raise BadInputError(f"{where} makes {longest} tokens of a text cut to {model.max_tokens}")
+    if len(view.token) and (largest := int(view.token.max())) >= vocabulary:
+        raise BadInputError(f"{where} makes token {largest}; the model knows {vocabulary} tokens")
 
 
 def _encode_view(

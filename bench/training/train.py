@@ -1,4 +1,4 @@
-"""Train: one cell becomes predictions, a ledger and a learning curve."""
+"""Train one cell: the result is its predictions, its ledger and its learning curve."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -17,10 +17,10 @@ from .loop import Learner
 from .pace import Progress
 from .predict import predict
 from .ranks import ALONE, Ranks
-from .tokens import ORIGINAL, Tokens
+from .tokens import ORIGINAL, TokenisedTask, Tokens
 
 
-def train(  # noqa: PLR0913 - the one entry: what, from what, where, and who is told
+def train(  # noqa: PLR0913 - the one entry: cell, data, device, files and progress
     cell: Cell,
     task: Task,
     tokens: Tokens,
@@ -32,44 +32,45 @@ def train(  # noqa: PLR0913 - the one entry: what, from what, where, and who is 
     checkpoints: Path | None = None,
     ranks: Ranks = ALONE,
 ) -> Outcome:
-    """Train one cell, then predict validation, test and every view of test, and revise that.
+    """Train one cell, predict validation, test and every view of test, then revise predictions.
 
     Parameters
     ----------
     cell, task, tokens : what is trained, on which examples, already tokenised
-    first : what the cell that this one starts from left behind
+    first : the outcome of the cell that this one starts from
     device : "auto", "cpu", "cuda" or "cuda:N"
-    progress : called now and then with the fraction of the budget spent and a few words
-    model_folder : where the trained weights are kept (safetensors); None: nowhere
-    checkpoints : where the state of training is kept from time to time, and looked for first;
-        nowhere where several processes train together
+    progress : called from time to time with the fraction of the budget spent and a few words
+    model_folder : where the trained weights are saved (safetensors); None: they are not saved
+    checkpoints : where the state of training is saved from time to time, and read at the start;
+        not used where several processes train together
     ranks : the processes that train this cell together, of which this is the first
 
     Raises
     ------
     BadInputError
-        The task is none for the strategy, or the budget does not pay for one step.
+        The strategy cannot be used on the task, or the budget does not pay for one step.
     CellFailedError
-        Loss or answers diverged, or not even one example at a time fits the memory.
+        The loss or the predictions diverged, or the memory is too small for a single example.
     """
     compose.check(cell.strategy(), task, cell.attribute, where=cell.use)
     if first is not None and not cell.trains:
         return second_stage.revised(cell, first)
     machine = replace(devices.choose(device, cell.training.precision), ranks=ranks)
-    start = _start(cell, task, tokens, machine) if cell.start else None
+    data = TokenisedTask(task, tokens)
+    start = _start(cell, data, machine) if cell.start else None
     energy = devices.energy_joules(machine)
     trained = learn(cell, task, tokens, machine, progress, first=first, checkpoints=checkpoints)
     if energy is not None:
         energy = (devices.energy_joules(machine) or energy) - energy
     if trained.resumed or ranks.size > 1:
-        energy = None  # what the interrupted part, or another device, drew is not known
+        energy = None  # that of the interrupted part, or of another device, is not known
     if model_folder is not None:
         models.save(trained.learner.classifier.model, cell.model, model_folder)
-    answers = predicted(cell, task, tokens, trained.learner)
+    tables = predicted(cell, data, trained.learner)
     outcome = Outcome(
-        test={view: table for (split, view), table in answers.items() if split == "test"},
-        validation=answers["validation", ORIGINAL],
-        train=answers.get(("train", ORIGINAL)),
+        test={view: table for (split, view), table in tables.items() if split == "test"},
+        validation=tables["validation", ORIGINAL],
+        train=tables.get(("train", ORIGINAL)),
         start=start,
         ledger=_ledger(trained, energy),
         curve=tuple(trained.pace.curve),
@@ -80,40 +81,40 @@ def train(  # noqa: PLR0913 - the one entry: what, from what, where, and who is 
 
 
 def assist(
-    cell: Cell, data: tuple[Task, Tokens], ranks: Ranks, *, first: Outcome | None, device: str
+    cell: Cell, data: TokenisedTask, ranks: Ranks, *, first: Outcome | None, device: str
 ) -> None:
-    """Train a cell together with the process that predicts it; parameters as of `train`."""
-    machine = devices.choose(ranks.device(device), cell.training.precision)
-    learn(cell, *data, replace(machine, ranks=ranks), lambda *_: None, first=first)
+    """Train a cell together with the process that predicts; parameters as for `train`."""
+    machine = replace(devices.choose(ranks.device(device), cell.training.precision), ranks=ranks)
+    learn(cell, data.task, data.tokens, machine, lambda *_: None, first=first)
 
 
-def _start(cell: Cell, task: Task, tokens: Tokens, machine: Machine) -> Predictions:
-    """Return what the test split makes of the very weights that this cell begins with."""
-    learner = build(cell, task, tokens.pad, machine)
-    rows = np.flatnonzero(task.split == "test")
-    return predict(learner.classifier, (task, tokens), ORIGINAL, rows, machine)
+def _start(cell: Cell, data: TokenisedTask, machine: Machine) -> Predictions:
+    """Return predictions of the test split by the weights that this cell begins with."""
+    learner = build(cell, data.task, data.tokens.pad, machine)
+    rows = np.flatnonzero(data.task.split == "test")
+    return predict(learner.classifier, data, ORIGINAL, rows, machine)
 
 
 def predicted(
-    cell: Cell, task: Task, tokens: Tokens, learner: Learner
+    cell: Cell, data: TokenisedTask, learner: Learner
 ) -> dict[tuple[str, str], Predictions]:
-    """Return the answers that are kept, by split and view; nothing is revised yet."""
-    asked = [("validation", ORIGINAL), *(("test", view) for view in tokens.views)]
-    asked += [("train", ORIGINAL)] if cell.answers_training else []
+    """Return the predictions that the outcome holds, by split and view, before any revision."""
+    wanted = [("validation", ORIGINAL), *(("test", view) for view in data.tokens.views)]
+    wanted += [("train", ORIGINAL)] if cell.answers_training else []
     return {
         (split, view): predict(
             learner.classifier,
-            (task, tokens),
+            data,
             view,
-            np.flatnonzero(task.split == split),
+            np.flatnonzero(data.task.split == split),
             learner.machine,
         )
-        for split, view in asked
+        for split, view in wanted
     }
 
 
 def _ledger(trained: Trained, energy: float | None) -> Ledger:
-    """Return what was spent; the parameters are the classifier's, not an adversary's."""
+    """Return what was spent; an objective's own parameters, as of an adversary, do not count."""
     meter, learner = trained.pace.meter, trained.learner
     parameters = [p for p in learner.classifier.parameters() if p.requires_grad]
     changed = getattr(learner.classifier.model, "changed_weights", parameters)
