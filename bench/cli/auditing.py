@@ -122,11 +122,11 @@ def audit_data(
 
 
 def _file_options(source: str, given: dict[str, Any]) -> dict[str, Any]:
-    """Return the keys of a `[task]` table for a file; rows that lack something are left out."""
+    """Return the keys of a `[task]` table for a file; rows without text or label are left out."""
     return {
         "source": "files",
         "path": source,
-        "incomplete": "leave_out",
+        "incomplete": "keep_unannotated",
         "text": given["text"],
         "text_pair": given["text_pair"],
         "label": given["label"],
@@ -137,5 +137,5 @@ def _file_options(source: str, given: dict[str, Any]) -> dict[str, Any]:
         "split": given["split"],
         "label_threshold": given["label_threshold"],
         "group_threshold": given["group_threshold"],
-        "missing": tuple(given["missing"]),
+        "missing": options.spellings(given["missing"]),
     }

@@ -105,8 +105,13 @@ def columns(context: typer.Context) -> "Columns":
         label_threshold=given["label_threshold"],
         group_threshold=given["group_threshold"],
         threshold=given["threshold"],
-        missing=tuple(text.strip() for texts in given["missing"] for text in texts.split(",")),
+        missing=spellings(given["missing"]),
         top_score=given["top_score"],
         split=given["split"],
         view=given["view"],
     )
+
+
+def spellings(texts: list[str]) -> tuple[str, ...]:
+    """Return what `--missing` says: repeated, or several at once as in `nan,NA`."""
+    return tuple(text.strip() for several in texts for text in several.split(","))

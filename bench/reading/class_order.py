@@ -125,7 +125,8 @@ def positive_last(where: str, classes: Sequence[str], positive: str) -> tuple[st
     positive = positive or self_evident(classes)
     if not positive:
         raise BadInputError(
-            f"{where} holds {shown(classes)}: say which of them is positive (`positive`)"
+            f"{where} holds {shown(classes)}: say which of them is positive "
+            "(--positive, or positive in [task])"
         )
     return (*(name for name in classes if name != positive), positive)
 
