@@ -1,7 +1,6 @@
 """The gate: a run against its baseline, rule by rule."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 from pathlib import Path
 
 from ..schema import BadInputError, LeftOut, Place
@@ -42,7 +41,7 @@ def of_run(folder: Path, baseline: Path, rule_file: Path | None) -> Judgement:
 def of_sides(run: Snapshot, baseline: Snapshot, rule_file: Path | None) -> Judgement:
     """Judge two files of predictions by the rules of a file, or the defaults."""
     judged = gate(run, baseline, rules_for(run, "", rule_file))
-    return replace(judged, notes=(*run.facts.assumptions, *judged.notes))
+    return judged.noting(*run.facts.assumptions)
 
 
 def rules_for(run: Snapshot, where: str, rule_file: Path | None) -> tuple[GateRule, ...]:
