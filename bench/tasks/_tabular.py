@@ -177,7 +177,9 @@ def _label(source: Source, table: Table, notes: list[str]) -> tuple[Array, tuple
         _check_label(source, table, categories, notes)
     if len(seen := np.unique(categories.code)) == 1:
         raise BadInputError(f"{where} holds only one class, {categories.values[seen[0]]!r}")
-    classes = class_order.positive_last(where, class_order.in_order(categories.values), table.positive)
+    classes = class_order.positive_last(
+        where, class_order.in_order(categories.values), table.positive
+    )
     place = np.array([classes.index(value) for value in categories.values], np.int64)
     return place[categories.code], classes
 
