@@ -139,5 +139,8 @@ class RunFacts:
     data_audit: tuple[FactTable, ...] = ()
     collapsed: tuple[Collapse, ...] = ()
     cut_texts: tuple[CutTexts, ...] = ()
+    assumptions: tuple[str, ...] = ()
+    """A line for each thing that was assumed in reading files of predictions, with the option
+    that settles it."""
     mixture: tuple[str, ...] = ()
     """A sentence for each difference in how cells were made: packages, commits, hardware."""

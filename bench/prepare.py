@@ -165,9 +165,8 @@ def check(task: Task) -> None:
         if len(np.unique(task.label[rows])) < 2:  # noqa: PLR2004
             raise BadInputError(f"task {task.name!r}: label: only one class in {split}")
     for attribute, groups in task.groups.items():
-        if (groups == "").any():
-            missing = task.example_id[groups == ""][0]
-            raise BadInputError(f"task {task.name!r}: group {attribute!r} is null at {missing}")
+        if (groups == "").all():
+            raise BadInputError(f"task {task.name!r}: no example has a group in {attribute!r}")
     empty = np.array([not text.strip() for text in task.text])
     if empty.any():
         raise BadInputError(f"task {task.name!r}: text is empty at {task.example_id[empty][0]}")

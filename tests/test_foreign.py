@@ -2,6 +2,7 @@
 
 import json
 import os
+from dataclasses import replace
 
 import numpy as np
 import pyarrow as pa
@@ -10,7 +11,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tunefair.reading import foreign
+from tunefair.reading import class_names, foreign, pairs
 from tunefair.reading.foreign import Columns
 from tunefair.schema import BadInputError, Predictions
 
@@ -30,13 +31,17 @@ def written(tmp_path):
     return write
 
 
-def assert_good(read: Predictions) -> None:
-    assert read.example_id.tolist() == ["a", "b", "c"]
-    assert read.classes == ("0", "1")
-    assert read.label.tolist() == [1, 0, 1]
-    assert read.probability[:, 1].tolist() == [0.9, 0.2, 0.5]
-    assert read.prediction.tolist() == [1, 0, 1]
-    assert read.groups["g"].tolist() == ["x", "y", ""]
+def read(path, columns, **options) -> Predictions:
+    return foreign.read(path, columns, **options).predictions
+
+
+def assert_good(found: Predictions) -> None:
+    assert found.example_id.tolist() == ["a", "b", "c"]
+    assert found.classes == ("0", "1")
+    assert found.label.tolist() == [1, 0, 1]
+    assert found.probability[:, 1].tolist() == [0.9, 0.2, 0.5]
+    assert found.prediction.tolist() == [1, 0, 1]
+    assert found.groups["g"].tolist() == ["x", "y", ""]
 
 
 # What is read
@@ -74,7 +79,7 @@ def test_any_usual_csv(written, content):
     if " , " in content:
         content = content.replace("id , y , p , g", "id,y,p,g")
         content = "\n".join(line.strip() for line in content.splitlines()).replace(" ,", ",")
-    assert_good(foreign.read(written(content), columns))
+    assert_good(read(written(content), columns))
 
 
 def rows() -> list[dict[str, object]]:
@@ -91,44 +96,44 @@ def test_parquet(tmp_path):
     for number, written_table in enumerate((table, encoded)):
         path = tmp_path / f"{number}.parquet"
         pq.write_table(written_table, path)
-        assert_good(foreign.read(path, BINARY))
+        assert_good(read(path, BINARY))
 
 
 @pytest.mark.parametrize("ending", ["jsonl", "ndjson", "json"])
 def test_json_lines(written, ending):
     content = "\n".join(json.dumps(row) for row in rows())
-    assert_good(foreign.read(written(content, f"p.{ending}"), BINARY))
+    assert_good(read(written(content, f"p.{ending}"), BINARY))
 
 
 def test_quoted_text_may_span_lines(written):
     content = 'id,t,y,p,g\na,"one,\ntwo ""2""",1,0.9,x\nb,é,0,0.2,y\nc,,1,0.5,\n'
-    assert_good(foreign.read(written(content), BINARY))
+    assert_good(read(written(content), BINARY))
 
 
 def test_rows_without_ids_are_numbered(written):
-    read = foreign.read(written(GOOD), Columns(label="y", probability=("p",)))
-    assert read.example_id.tolist() == ["1", "2", "3"]
-    assert read.groups == {}
+    found = read(written(GOOD), Columns(label="y", probability=("p",)))
+    assert found.example_id.tolist() == ["1", "2", "3"]
+    assert found.groups == {}
 
 
 def test_predictions_alone_have_no_probability(written):
-    read = foreign.read(written("y,q\n1,0\n0,0\n1,1\n"), Columns(label="y", prediction="q"))
-    assert read.probability is None
-    assert read.prediction.tolist() == [0, 0, 1]
+    found = read(written("y,q\n1,0\n0,0\n1,1\n"), Columns(label="y", prediction="q"))
+    assert found.probability is None
+    assert found.prediction.tolist() == [0, 0, 1]
 
 
 def test_a_prediction_column_wins_over_the_argmax(written):
     columns = Columns(label="y", probability=("p",), prediction="q")
-    read = foreign.read(written("y,p,q\n1,0.9,0\n0,0.2,0\n"), columns)
-    assert read.prediction.tolist() == [0, 0]
+    found = read(written("y,p,q\n1,0.9,0\n0,0.2,0\n"), columns)
+    assert found.prediction.tolist() == [0, 0]
 
 
 @pytest.mark.parametrize("positive", ["cat", "dog"])
 def test_the_positive_class_is_the_last(written, positive):
     columns = Columns(label="y", probability=("p",), positive=positive)
-    read = foreign.read(written("y,p\ncat,0.9\ndog,0.2\n"), columns)
-    assert read.classes[1] == positive
-    assert read.probability[0].tolist() == pytest.approx([0.1, 0.9])
+    found = read(written("y,p\ncat,0.9\ndog,0.2\n"), columns)
+    assert found.classes[1] == positive
+    assert found.probability[0].tolist() == pytest.approx([0.1, 0.9])
 
 
 @pytest.mark.parametrize(
@@ -142,10 +147,8 @@ def test_the_positive_class_is_the_last(written, positive):
     ],
 )
 def test_some_labels_say_themselves_which_is_positive(written, one, two, positive):
-    read = foreign.read(
-        written(f"y,p\n{one},0.9\n{two},0.2\n"), Columns(label="y", probability=("p",))
-    )
-    assert read.classes[1] == positive
+    found = read(written(f"y,p\n{one},0.9\n{two},0.2\n"), Columns(label="y", probability=("p",)))
+    assert found.classes[1] == positive
 
 
 MULTI = "y,p_dog,p_cat,p_ant\ncat,0.2,0.7,0.1\ndog,0.8,0.1,0.1\n"
@@ -154,10 +157,10 @@ MULTI = "y,p_dog,p_cat,p_ant\ncat,0.2,0.7,0.1\ndog,0.8,0.1,0.1\n"
 def test_probability_columns_are_matched_by_name(written):
     """`ant` is in no row, and the columns are in another order than the labels."""
     columns = Columns(label="y", probability=("p_dog", "p_cat", "p_ant"))
-    read = foreign.read(written(MULTI), columns)
-    assert [read.classes[i] for i in read.label] == ["cat", "dog"]
-    assert [read.classes[i] for i in read.prediction] == ["cat", "dog"]
-    assert set(read.classes) == {"ant", "cat", "dog"}
+    found = read(written(MULTI), columns)
+    assert [found.classes[i] for i in found.label] == ["cat", "dog"]
+    assert [found.classes[i] for i in found.prediction] == ["cat", "dog"]
+    assert set(found.classes) == {"ant", "cat", "dog"}
 
 
 @pytest.mark.parametrize(
@@ -166,25 +169,35 @@ def test_probability_columns_are_matched_by_name(written):
 )
 def test_probability_columns_are_matched_by_number(written, header, order):
     content = f"y,{header}\n0,0.7,0.2,0.1\n2,0.1,0.1,0.8\n"
-    read = foreign.read(written(content), Columns(label="y", probability=tuple(header.split(","))))
-    assert read.classes == tuple(order)
-    assert read.probability[0, read.classes.index(order[0])] == pytest.approx(0.7)
+    found = read(written(content), Columns(label="y", probability=tuple(header.split(","))))
+    assert found.classes == tuple(order)
+    assert found.probability[0, found.classes.index(order[0])] == pytest.approx(0.7)
 
 
-def test_unnamed_probabilities_follow_the_labels_in_order(written):
+def test_probabilities_without_names_follow_the_labels_in_order_and_say_so(written):
+    content = 'y,p\nb,"[0.1,0.8,0.1]"\na,"[0.9,0,0.1]"\nc,"[0,0,1]"\n'
+    found, assumed = foreign.read(written(content), Columns(label="y", probability=("p",)))
+    assert found.classes == ("a", "b", "c")
+    assert (found.prediction == found.label).all()
+    assert "of 'a', 'b', 'c' in this order" in assumed[0]
+    assert "--classes a,b,c" in assumed[0]
+
+
+def test_columns_that_name_no_label_are_refused(written):
     content = "y,first,second,third\nb,0.1,0.8,0.1\na,0.9,0,0.1\nc,0,0,1\n"
     columns = Columns(label="y", probability=("first", "second", "third"))
-    read = foreign.read(written(content), columns)
-    assert read.classes == ("a", "b", "c")
-    assert (read.prediction == read.label).all()
+    with pytest.raises(BadInputError, match="--classes first=a,second=b,third=c"):
+        read(written(content), columns)
+    named = replace(columns, classes=class_names.parse(["a,b,c"]))
+    assert (read(written(content), named).prediction == [1, 0, 2]).all()
 
 
 @pytest.mark.parametrize("cell", ['"[0.2, 0.7, 0.1]"', '"(0.2 0.7  0.1)"', "[0.2;0.7;0.1]"])
 def test_a_vector_column_in_csv(written, cell):
     content = f"y,p\n1,{cell}\n0,{cell}\n"
-    read = foreign.read(written(content), Columns(label="y", probability=("p",)))
-    assert read.classes == ("0", "1", "2")
-    assert read.probability[0] == pytest.approx([0.2, 0.7, 0.1])
+    found = read(written(content), Columns(label="y", probability=("p",)))
+    assert found.classes == ("0", "1", "2")
+    assert found.probability[0] == pytest.approx([0.2, 0.7, 0.1])
 
 
 def test_a_vector_column_in_parquet(tmp_path):
@@ -192,29 +205,29 @@ def test_a_vector_column_in_parquet(tmp_path):
     vectors = [[0.2, 0.7, 0.1], [0.3, 0.3, 0.4]]
     for kind in (pa.list_(pa.float32()), pa.list_(pa.float64(), 3), pa.large_list(pa.float64())):
         pq.write_table(pa.table({"y": ["1", "0"], "p": pa.array(vectors, kind)}), path)
-        read = foreign.read(path, Columns(label="y", probability=("p",)))
-        assert read.probability == pytest.approx(np.array(vectors))
+        found = read(path, Columns(label="y", probability=("p",)))
+        assert found.probability == pytest.approx(np.array(vectors))
 
 
 def test_two_columns_of_a_binary_task(written):
     columns = Columns(label="y", probability=("p_yes", "p_no"))
-    read = foreign.read(written("y,p_yes,p_no\nyes,0.9,0.1\nno,0.2,0.8\n"), columns)
-    assert read.classes == ("no", "yes")
-    assert read.probability[:, 1] == pytest.approx([0.9, 0.2])
+    found = read(written("y,p_yes,p_no\nyes,0.9,0.1\nno,0.2,0.8\n"), columns)
+    assert found.classes == ("no", "yes")
+    assert found.probability[:, 1] == pytest.approx([0.9, 0.2])
 
 
 def test_rounded_probabilities_are_scaled_to_sum_to_one(written):
     columns = Columns(label="y", probability=("p0", "p1", "p2"))
-    read = foreign.read(written("y,p0,p1,p2\n0,.333,.333,.333\n1,.2,.4,.4\n"), columns)
-    assert read.probability.sum(axis=1) == pytest.approx([1, 1], abs=1e-12)
+    found = read(written("y,p0,p1,p2\n0,.333,.333,.333\n1,.2,.4,.4\n"), columns)
+    assert found.probability.sum(axis=1) == pytest.approx([1, 1], abs=1e-12)
 
 
 def test_a_validation_file_has_the_classes_of_the_test_file(written):
     columns = Columns(label="y", probability=("p",))
-    read = foreign.read(written("y,p\nb,0.9\nb,0.2\n"), columns, classes=("a", "b"))
-    assert read.classes == ("a", "b")
+    found = read(written("y,p\nb,0.9\nb,0.2\n"), columns, classes=("a", "b"))
+    assert found.classes == ("a", "b")
     with pytest.raises(BadInputError, match=r"column 'y', row 2 = 'c': no class of 'a', 'b'"):
-        foreign.read(written("y,p\nb,0.9\nc,0.2\n"), columns, classes=("a", "b"))
+        read(written("y,p\nb,0.9\nc,0.2\n"), columns, classes=("a", "b"))
 
 
 # What is refused: file, column, row and value in one line
@@ -255,20 +268,20 @@ def test_a_validation_file_has_the_classes_of_the_test_file(written):
 def test_bad_csv(written, content, said):
     columns = BINARY
     with pytest.raises(BadInputError, match=said) as refused:
-        foreign.read(written(content), columns)
+        read(written(content), columns)
     assert "\n" not in str(refused.value)
     assert "predictions.csv" in str(refused.value)
 
 
 def test_one_row(written):
     with pytest.raises(BadInputError, match="only one class"):
-        foreign.read(written("\n".join(GOOD.splitlines()[:2])), BINARY)
+        read(written("\n".join(GOOD.splitlines()[:2])), BINARY)
 
 
 def test_ten_thousand_groups(written):
     lines = [f"{i},{i % 2},0.5,g{i}" for i in range(10_000)]
     with pytest.raises(BadInputError, match=r"column 'g' has 10000 distinct values"):
-        foreign.read(written("\n".join(["id,y,p,g", *lines])), BINARY)
+        read(written("\n".join(["id,y,p,g", *lines])), BINARY)
 
 
 @pytest.mark.parametrize(
@@ -283,7 +296,7 @@ def test_ten_thousand_groups(written):
 )
 def test_bad_multi_class(written, content, said):
     with pytest.raises(BadInputError, match=said):
-        foreign.read(written(content), Columns(label="y", probability=("p0", "p1", "p2")))
+        read(written(content), Columns(label="y", probability=("p0", "p1", "p2")))
 
 
 @pytest.mark.parametrize(
@@ -299,21 +312,21 @@ def test_bad_vectors(tmp_path, vectors, said):
     path = tmp_path / "v.parquet"
     pq.write_table(pa.table({"y": ["1", "0"], "p": vectors}), path)
     with pytest.raises(BadInputError, match=said):
-        foreign.read(path, Columns(label="y", probability=("p",)))
+        read(path, Columns(label="y", probability=("p",)))
 
 
 def test_positive_must_be_a_label_of_two(written):
     path = written("y,q\na,a\nb,b\n")
     with pytest.raises(BadInputError, match="positive 'z' is no label"):
-        foreign.read(path, Columns(label="y", prediction="q", positive="z"))
+        read(path, Columns(label="y", prediction="q", positive="z"))
     three = written("y,q\na,a\nb,b\nc,c\n", "three.csv")
     with pytest.raises(BadInputError, match="`positive` is for two"):
-        foreign.read(three, Columns(label="y", prediction="q", positive="a"))
+        read(three, Columns(label="y", prediction="q", positive="a"))
 
 
 def test_neither_probability_nor_prediction(written):
-    with pytest.raises(BadInputError, match="name a probability column or a prediction column"):
-        foreign.read(written(GOOD), Columns(label="y"))
+    with pytest.raises(BadInputError, match="name --probability or --prediction"):
+        read(written(GOOD), Columns(label="y"))
 
 
 def test_truncated_parquet(tmp_path):
@@ -323,38 +336,42 @@ def test_truncated_parquet(tmp_path):
     for length in (3, 4, len(whole) // 2, len(whole) - 1):
         path.write_bytes(whole[:length])
         with pytest.raises(BadInputError, match="not a complete Parquet file"):
-            foreign.read(path, BINARY)
+            read(path, BINARY)
 
 
 @pytest.mark.parametrize(
     ("content", "said"),
     [
         ('{"y": 1}\n{"y": 0, "p"', r"JSON Lines|one JSON object"),
-        ('[{"y": 1}]', "one JSON object a line"),
+        ('[{"y": 1}, 2]', "row 2: not an object"),
+        ('[{"y": 1} {"y": 2}]', "row 1: no comma or ]"),
+        ('[{"y": 1}', "row 1: no comma or ]"),
+        ('[{"y": 1}] []', "something follows the array"),
         (
             '{"id": "a", "y": 1}\n{"id": "b", "y": "x"}\n',
-            r"row 2: .*changed from number to string",
+            r"row 2: .*changed from number to text",
         ),
-        ('{"y": 1, "p": 1, "g": {"a": 1}}\n{"y": 0, "p": 1, "g": {}}', "holds struct"),
+        (
+            '{"y": 1, "p": 1, "g": {"a": 1}}\n{"y": 0, "p": 1, "g": {}}',
+            "name one of its fields: 'g.a'",
+        ),
         (b'{"y": 1}\n{"y": "\xe9"}\n', "row 2: not UTF-8"),
     ],
 )
 def test_bad_json(written, content, said):
     with pytest.raises(BadInputError, match=said):
-        foreign.read(
-            written(content, "p.jsonl"), Columns(label="y", prediction="p", groups=("g",))
-        )
+        read(written(content, "p.jsonl"), Columns(label="y", prediction="p", groups=("g",)))
 
 
 def test_files_that_are_none(tmp_path):
     with pytest.raises(BadInputError, match="No such file"):
-        foreign.read(tmp_path / "none.csv", BINARY)
+        read(tmp_path / "none.csv", BINARY)
     (tmp_path / "folder.csv").mkdir()
     with pytest.raises(BadInputError, match="Is a directory"):
-        foreign.read(tmp_path / "folder.csv", BINARY)
+        read(tmp_path / "folder.csv", BINARY)
     (tmp_path / "p.xlsx").write_bytes(b"PK")
     with pytest.raises(BadInputError, match=r"unknown kind of file; there are: \.csv"):
-        foreign.read(tmp_path / "p.xlsx", BINARY)
+        read(tmp_path / "p.xlsx", BINARY)
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
@@ -362,16 +379,16 @@ def test_a_file_that_may_not_be_read(written):
     path = written(GOOD)
     path.chmod(0)
     with pytest.raises(BadInputError, match="Permission denied"):
-        foreign.read(path, BINARY)
+        read(path, BINARY)
 
 
 # Pairs
 
 
 def test_pairs_share_ids_in_the_order_of_the_first(written):
-    first = foreign.read(written(GOOD), BINARY)
-    second = foreign.read(written("id,y,p,g\nc,1,0.1,x\na,1,0.3,x\nz,0,0.2,x\n"), BINARY)
-    one, two = foreign.pair(first, second, names=("a.csv", "b.csv"))
+    first = read(written(GOOD), BINARY)
+    second = read(written("id,y,p,g\nc,1,0.1,x\na,1,0.3,x\nz,0,0.2,x\n"), BINARY)
+    one, two = pairs.match(first, second, names=("a.csv", "b.csv"))
     assert one.example_id.tolist() == two.example_id.tolist() == ["a", "c"]
     assert two.probability[:, 1].tolist() == [0.3, 0.1]
 
@@ -385,10 +402,10 @@ def test_pairs_share_ids_in_the_order_of_the_first(written):
     ],
 )
 def test_what_cannot_be_paired(written, other, said):
-    first = foreign.read(written(GOOD), BINARY)
-    second = foreign.read(written(other, "other.csv"), BINARY)
+    first = read(written(GOOD), BINARY)
+    second = read(written(other, "other.csv"), BINARY)
     with pytest.raises(BadInputError, match=f"a.csv and b.csv: {said}"):
-        foreign.pair(first, second, names=("a.csv", "b.csv"))
+        pairs.match(first, second, names=("a.csv", "b.csv"))
 
 
 # Nothing else can happen
@@ -415,7 +432,7 @@ def test_a_spoilt_file_is_read_or_refused_in_one_line(tmp_path, place, junk, nam
     path.write_bytes(content[:place] + junk + content[place:])
     message = ""
     try:
-        foreign.read(path, BINARY)
+        read(path, BINARY)
     except BadInputError as refused:
         message = str(refused)
     assert "\n" not in message

@@ -21,6 +21,10 @@ from tunefair.storage import files, records
 BINARY = Columns(label="y", probability=("p",), groups=("g",))
 
 
+def read(path, columns):
+    return foreign.read(path, columns).predictions
+
+
 def write_rows(path, group, n=1000):
     table = {"y": np.arange(n) % 2, "p": np.full(n, 0.5), "g": group}
     pq.write_table(pa.table(table), path, compression="zstd", write_statistics=False)
@@ -51,22 +55,21 @@ def test_honest_repetition_is_read(tmp_path):
     table = {"y": rng.integers(0, 2, n), "q": rng.integers(0, 2, n), "g": groups}
     pq.write_table(pa.table(table), tmp_path / "p.parquet", compression="zstd")
     columns = Columns(label="y", prediction="q", groups=("g",))
-    assert len(foreign.read(tmp_path / "p.parquet", columns).label) == n
+    assert len(read(tmp_path / "p.parquet", columns).label) == n
 
 
 def test_lines_with_a_key_each(tmp_path):
     path = tmp_path / "p.jsonl"
     lines = (json.dumps({"y": i % 2, "p": 0.5, f"k{i}": 1}) for i in range(8000))
     path.write_text("\n".join(lines))
-    with pytest.raises(BadInputError, match="unpack to"):
-        foreign.read(path, Columns(label="y", probability=("p",)))
+    assert len(read(path, Columns(label="y", probability=("p",))).label) == 8000
 
 
 def test_a_hundred_thousand_columns(tmp_path):
     names = ",".join(f"c{i}" for i in range(100_000))
     row = ",".join(["1"] * 100_000)
     (tmp_path / "p.csv").write_text(f"y,p,{names}\n0,0.1,{row}\n1,0.9,{row}\n")
-    assert len(foreign.read(tmp_path / "p.csv", Columns(label="y", probability=("p",))).label) == 2
+    assert len(read(tmp_path / "p.csv", Columns(label="y", probability=("p",))).label) == 2
 
 
 @pytest.mark.parametrize(

@@ -13,13 +13,14 @@ import typer
 from .. import __version__
 from ..reporting import inert
 from ..schema import BadInputError
+from . import auditing
+from . import options as shared
 from .consoles import err, out
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from ..planning.missing import Work
-    from ..reading.foreign import Columns
 
 app = typer.Typer(
     help="Which way of fine-tuning a text classifier to ship: equal budgets, honest audits.",
@@ -46,24 +47,6 @@ Address = Annotated[str, typer.Option(help="Of a Ray cluster: auto, or its head'
 CellTimeout = Annotated[
     float, typer.Option(min=1, help="Seconds that a cell may take; a longer one fails.")
 ]
-RulesFile = Annotated[
-    Path | None, typer.Option(help="A file of [[gate]] rules, instead of the suite's.")
-]
-Probability = Annotated[
-    list[str], typer.Option(help="Column of the positive class, of a vector, or one a class.")
-]
-Prediction = Annotated[str, typer.Option(help="Column of the prediction made.")]
-Positive = Annotated[str, typer.Option(help="Which of two labels is the positive one.")]
-Group = Annotated[list[str], typer.Option(help="Column of a group attribute.")]
-Intersections = Annotated[list[str], typer.Option(help="Attributes to cross: A×B.")]
-IdColumn = Annotated[str, typer.Option("--id", help="Column of a stable id.")]
-Cluster = Annotated[
-    str,
-    typer.Option(help="Column of what makes rows alike (author, template): they are drawn whole."),
-]
-Replicates = Annotated[int, typer.Option(min=100, help="Bootstrap draws.")]
-DrawSeed = Annotated[int, typer.Option(help="Of the bootstrap.")]
-MinGroupSize = Annotated[int, typer.Option(min=1, help="Smaller groups make no gap.")]
 RunFolder = Annotated[Path, typer.Argument(help="A run's folder, for example runs/embedded.")]
 
 
@@ -193,106 +176,8 @@ def _report(folder: Path, out_file: Path | None, baseline: Path | None) -> None:
     err.print(f"report: {page}", highlight=False)
 
 
-@app.command()
-def audit(
-    file: Annotated[Path, typer.Argument(help="Predictions: CSV, Parquet or JSON Lines.")],
-    label: Annotated[str, typer.Option(help="Column of the true label.")],
-    probability: Probability = [],
-    prediction: Prediction = "",
-    positive: Positive = "",
-    group: Group = [],
-    intersections: Intersections = [],
-    id_column: IdColumn = "",
-    cluster: Cluster = "",
-    validation: Annotated[
-        Path | None, typer.Option(help="Predictions to fit a temperature on.")
-    ] = None,
-    compare: Annotated[
-        Path | None, typer.Option(help="Another model's predictions on the same ids.")
-    ] = None,
-    replicates: Replicates = 2000,
-    seed: DrawSeed = 0,
-    min_group_size: MinGroupSize = 30,
-    audit_path: Annotated[
-        list[Path], typer.Option(help="A folder with audits of your own, a file each.")
-    ] = [],
-    json_file: Annotated[Path | None, typer.Option("--json", help="All numbers.")] = None,
-    html_file: Annotated[Path | None, typer.Option("--html", help="A report page.")] = None,
-) -> None:
-    """Audit anybody's predictions: accuracy, calibration, group fairness, with intervals."""
-    from ..measuring import of_file
-    from ..schema import AuditSettings
-    from ..storage import files
-
-    columns = _columns(label, probability, prediction, positive, group, (id_column, cluster))
-    crossed = of_file.intersections(intersections, columns.groups)
-    wanted = of_file.Files(test=file, validation=validation, compare=compare)
-    found = of_file.evidence(wanted, columns)
-    test = found[0].test[0]
-    out.print(f"{file}: {len(test.label):,} rows, classes {', '.join(test.classes)}", markup=False)
-    settings = AuditSettings(
-        replicates=replicates, min_group_size=min_group_size, intersections=crossed, seed=seed
-    )
-    with err.status("auditing"):
-        results, facts = of_file.results(found, settings, audit_path)
-    if json_file:
-        files.write(json_file, files.to_json(of_file.as_json(results, found[0].strategy)))
-    from ..reporting import report as pages
-
-    if html_file:
-        files.write(html_file, pages.render(results, facts))
-    out.print(pages.terminal(results, facts))
-
-
-def _columns(
-    label: str,
-    probability: list[str],
-    prediction: str,
-    positive: str,
-    group: list[str],
-    examples: tuple[str, str],
-) -> "Columns":
-    from ..reading import foreign
-
-    return foreign.Columns(
-        label=label,
-        probability=tuple(probability),
-        prediction=prediction,
-        positive=positive,
-        groups=tuple(group),
-        id=examples[0],
-        cluster=examples[1],
-    )
-
-
-@app.command("audit-data")
-def audit_data(
-    source: Annotated[str, typer.Argument(help="A suite, or a CSV, Parquet or JSON Lines file.")],
-    text: Annotated[str, typer.Option(help="Column of a file's texts.")] = "text",
-    label: Annotated[str, typer.Option(help="Column of a file's labels.")] = "label",
-    group: Annotated[list[str], typer.Option(help="Column of a group attribute.")] = [],
-    cluster: Cluster = "",
-    split: Annotated[str, typer.Option(help="Column that says train, validation or test.")] = "",
-) -> None:
-    """Audit data before any training: counts, copies, lengths, what groups say about labels."""
-    from .. import prepare
-    from .. import suite as suites
-    from ..data_audit import tables as data_tables
-    from . import listing
-
-    if Path(source).suffix in (".csv", ".parquet", ".jsonl"):
-        columns = {"text": text, "label": label, "groups": tuple(group), "split": split}
-        columns["cluster"] = cluster
-        kept = {"source": "files", "path": source, "incomplete": "leave_out"}
-        choice = suites.TaskChoice.model_validate(kept | columns)
-        task = prepare.task_source(choice, folder=Path())
-    else:
-        path = suites.find(source)
-        task = prepare.source_of(suites.read(path), path.parent)
-    with err.status("auditing the data"):
-        tables = data_tables.tables(task.load(), task.unused())
-    for table in tables:
-        out.print(listing.facts_table(table))
+app.command()(auditing.audit)
+app.command("audit-data")(auditing.audit_data)
 
 
 @app.command()
@@ -302,7 +187,7 @@ def baseline(
     accept_worse: Annotated[
         str, typer.Option(help="Why something may be worse than in the baseline there.")
     ] = "",
-    rules: RulesFile = None,
+    rules: shared.RulesFile = None,
 ) -> None:
     """Keep a run's predictions as what later runs are judged against."""
     from ..gating import renewal
@@ -321,26 +206,35 @@ def baseline(
 
 @app.command()
 def gate(
+    context: typer.Context,
     folder: Annotated[Path | None, typer.Argument(help="A run's folder.")] = None,
     baseline: Annotated[Path | None, typer.Option(help="Its baseline's folder.")] = None,
-    rules: RulesFile = None,
+    rules: shared.RulesFile = None,
     predictions: Annotated[
         Path | None, typer.Option(help="Instead of a run: a model's predictions.")
     ] = None,
     baseline_predictions: Annotated[
         Path | None, typer.Option(help="Predictions of the model before, on the same ids.")
     ] = None,
-    label: Annotated[str, typer.Option(help="Column of the true label.")] = "",
-    probability: Probability = [],
-    prediction: Prediction = "",
-    positive: Positive = "",
-    group: Group = [],
-    intersections: Intersections = [],
-    id_column: IdColumn = "",
-    cluster: Cluster = "",
-    replicates: Replicates = 2000,
-    seed: DrawSeed = 0,
-    min_group_size: MinGroupSize = 30,
+    label: shared.Label = "",
+    probability: shared.Probability = [],
+    prediction: shared.Prediction = "",
+    positive: shared.Positive = "",
+    classes: shared.Classes = [],
+    group: shared.Group = [],
+    intersections: shared.Intersections = [],
+    id_column: shared.IdColumn = "",
+    cluster: shared.Cluster = "",
+    label_threshold: shared.LabelThreshold = None,
+    group_threshold: shared.GroupThreshold = None,
+    threshold: shared.Threshold = None,
+    missing: shared.MissingSpelling = [],
+    top_score: shared.TopScore = False,
+    split: shared.Split = "",
+    view: shared.View = "",
+    replicates: shared.Replicates = 2000,
+    seed: shared.DrawSeed = 0,
+    min_group_size: shared.MinGroupSize = 30,
     json_file: Annotated[Path | None, typer.Option("--json", help="All numbers.")] = None,
     junit: Annotated[Path | None, typer.Option(help="JUnit XML.")] = None,
     markdown: Annotated[Path | None, typer.Option(help="A summary in Markdown.")] = None,
@@ -353,12 +247,12 @@ def gate(
     if folder and baseline and not predictions:
         judgement, title = gates.of_run(folder, baseline, rules), str(folder)
         artifact = str(baseline / "baseline.json")
-    elif predictions and baseline_predictions and label and not folder:
+    elif predictions and baseline_predictions and not folder:
         from ..gating.snapshot import of_files
         from ..measuring import of_file
         from ..schema import AuditSettings
 
-        columns = _columns(label, probability, prediction, positive, group, (id_column, cluster))
+        columns = shared.columns(context)
         settings = AuditSettings(
             replicates=replicates,
             min_group_size=min_group_size,
@@ -385,7 +279,7 @@ def gate(
 @app.command()
 def power(
     folder: Annotated[Path, typer.Argument(help="A run's folder or a baseline's.")],
-    rules: RulesFile = None,
+    rules: shared.RulesFile = None,
     rule: Annotated[list[str], typer.Option(help="Only rules on this metric; repeatable.")] = [],
     json_file: Annotated[Path | None, typer.Option("--json", help="The curves.")] = None,
 ) -> None:

@@ -40,7 +40,8 @@ def of_run(folder: Path, baseline: Path, rule_file: Path | None) -> Judgement:
 
 def of_sides(run: Snapshot, baseline: Snapshot, rule_file: Path | None) -> Judgement:
     """Judge two files of predictions by the rules of a file, or the defaults."""
-    return gate(run, baseline, rules_for(run, "", rule_file))
+    judged = gate(run, baseline, rules_for(run, "", rule_file))
+    return judged.noting(*run.facts.assumptions)
 
 
 def rules_for(run: Snapshot, where: str, rule_file: Path | None) -> tuple[GateRule, ...]:

@@ -9,7 +9,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from ..facts import CellFacts, RunFacts
-from ..reading import foreign
+from ..measuring import of_file
+from ..reading import pairs
+from ..reading.foreign import Columns
 from ..schema import Array, AuditSettings, BadInputError, Evidence, Predictions
 from ..storage import run_folder
 from . import rules
@@ -68,14 +70,18 @@ def of_evidence(evidence: Evidence, name: str, settings: AuditSettings) -> Snaps
 
 
 def of_files(
-    run: Path, baseline: Path, columns: foreign.Columns, settings: AuditSettings
+    run: Path, baseline: Path, columns: Columns, settings: AuditSettings
 ) -> tuple[Snapshot, Snapshot]:
-    """Return two models' predictions as two sides of a gate."""
+    """Return two models' predictions as two sides of a gate; the first says what was assumed."""
+    readings = pairs.read(run, baseline, columns)
     new, old = (
-        Evidence(strategy="model", seeds=(0,), test=(foreign.read(path, columns),))
-        for path in (run, baseline)
+        of_evidence(
+            Evidence(strategy="model", seeds=(0,), test=(r.predictions,)), str(path), settings
+        )
+        for path, r in zip((run, baseline), readings, strict=True)
     )
-    return of_evidence(new, str(run), settings), of_evidence(old, str(baseline), settings)
+    assumed = tuple(of_file.assumptions([(run, readings[0]), (baseline, readings[1])]))
+    return replace(new, facts=replace(new.facts, assumptions=assumed)), old
 
 
 def rounded(evidence: Evidence) -> Evidence:

@@ -1,20 +1,28 @@
 """Audit predictions that we did not make: a file becomes evidence, evidence becomes results."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
+
+import numpy as np
 
 from ..audit import Need, by_default, load_all, load_own
 from ..environment import provenance
 from ..facts import RunFacts, StrategyFacts
-from ..reading import foreign
-from ..schema import AuditSettings, BadInputError, Evidence, Results
+from ..reading import foreign, pairs, parts, tables
+from ..reading.foreign import Columns, Reading
+from ..schema import AuditSettings, BadInputError, Evidence, Predictions, Results
+from ..statistics import ranking
 from . import collapsed
 from .measure import measure
 
 NO_FILE_HAS: tuple[Need, ...] = ("hidden", "start", "views", "ledgers")
 """What a file of predictions cannot bring: audits that need it do not run."""
+
+_BINARY = 2
+_HALF = 0.5
+_Z = 1.96  # of a 95 % interval
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,26 +36,80 @@ class Files:
     """Another model's predictions on the same ids."""
 
 
-def evidence(files: Files, columns: foreign.Columns) -> list[Evidence]:
-    """Read every file into evidence; the audited one comes first.
+class Audited(NamedTuple):
+    """Files as evidence, and what a reader must know before believing a number of them."""
+
+    evidence: list[Evidence]
+    """The audited file's comes first."""
+    assumptions: tuple[str, ...]
+    """A line each: what was assumed in reading, with the option that settles it."""
+
+
+def evidence(files: Files, columns: Columns) -> Audited:
+    """Read every file into evidence.
 
     Raises
     ------
     BadInputError
         A file cannot be read as predictions, or `--compare` shares no id with it.
     """
-    test = foreign.read(files.test, columns)
-    validation = [
-        foreign.read(path, columns, classes=test.classes) for path in [files.validation] if path
-    ]
-    name, other_name = _labels(files)
-    found = [Evidence(strategy=name, seeds=(0,), test=(test,), validation=tuple(validation))]
     if files.compare:
-        other = foreign.read(files.compare, columns, classes=test.classes)
-        foreign.pair(test, other, names=(str(files.test), str(files.compare)))
-        found[0] = replace(found[0], before=(other,))
-        found.append(Evidence(strategy=other_name, seeds=(0,), test=(other,)))
-    return found
+        test, other = pairs.read(files.test, files.compare, columns)
+        names = (str(files.test), str(files.compare))
+        pairs.match(test.predictions, other.predictions, names=names)
+        readings = [(files.test, test), (files.compare, other)]
+    else:
+        test = foreign.read(files.test, columns)
+        readings = [(files.test, test)]
+    classes = test.predictions.classes
+    if files.validation:
+        readings.append((files.validation, _validation(files.validation, columns, classes)))
+    name, other_name = _labels(files)
+    held_out = tuple(reading.predictions for _, reading in readings[-1:] if files.validation)
+    found = [Evidence(strategy=name, seeds=(0,), test=(test.predictions,), validation=held_out)]
+    if files.compare:
+        found[0] = replace(found[0], before=(other.predictions,))
+        found.append(Evidence(strategy=other_name, seeds=(0,), test=(other.predictions,)))
+    return Audited(found, tuple(assumptions(readings)))
+
+
+def _validation(path: Path, columns: Columns, classes: tuple[str, ...]) -> Reading:
+    """Return the predictions that a temperature is fitted on: of a file's validation split."""
+    has_splits = columns.split and parts.SPLIT in tables.names(path)
+    split = "validation" if has_splits or parts.own(path) else ""
+    return foreign.read(path, replace(columns, split=split), classes=classes)
+
+
+def assumptions(readings: Sequence[tuple[Path, Reading]]) -> Iterator[str]:
+    """Yield what was assumed of each file, and where its probability looks like another class's.
+
+    What holds of all files alike is said once; else a line begins with the file's name.
+    """
+    lines = [
+        (path, [*reading.assumptions, *_inverted(reading.predictions)])
+        for path, reading in readings
+    ]
+    common = [line for line in lines[0][1] if all(line in others for _, others in lines)]
+    yield from common
+    for path, own in lines:
+        for line in own:
+            if line not in common:
+                yield f"{path.name}: {line}" if len(lines) > 1 else line
+
+
+def _inverted(predictions: Predictions) -> Iterator[str]:
+    """Say so where the area under the ROC curve lies under a half, its interval included."""
+    if len(predictions.classes) != _BINARY or predictions.probability is None:
+        return
+    positive = predictions.label == 1
+    rank = ranking.dense_rank(predictions.probability[:, 1])
+    area = ranking.roc_area(rank, positive, ~positive)
+    high = area.value + _Z * float(np.sqrt((area.influence**2).sum()))
+    if high < _HALF:
+        yield (
+            f"the ROC AUC is {area.value:.3f}, under 0.5 by more than chance: the probability is "
+            f"probably of the other class, {predictions.classes[0]!r} (--positive, --classes)"
+        )
 
 
 def _labels(files: Files) -> tuple[str, str]:
@@ -58,13 +120,13 @@ def _labels(files: Files) -> tuple[str, str]:
 
 
 def results(
-    found: list[Evidence], settings: AuditSettings, audit_path: Sequence[Path] = ()
+    audited: Audited, settings: AuditSettings, audit_path: Sequence[Path] = ()
 ) -> tuple[Results, RunFacts]:
     """Return the results of an audit, and the little that is known besides.
 
     Parameters
     ----------
-    found, settings : what is audited, and how
+    audited, settings : what is audited, and how
     audit_path : folders with audits of the user's own, which run beside those of tunefair
 
     Raises
@@ -72,6 +134,7 @@ def results(
     BadInputError
         As `audit.load_own`.
     """
+    found = audited.evidence
     reference = found[1].strategy if len(found) > 1 else None
     lacking = NO_FILE_HAS if found[0].before else (*NO_FILE_HAS, "before")
     own = load_own(audit_path, lacking=lacking)
@@ -86,15 +149,18 @@ def results(
         environment=provenance.environment(),
         commit=provenance.commit(),
         collapsed=collapsed.seeds(found),
+        assumptions=audited.assumptions,
     )
     return computed, facts
 
 
-def as_json(computed: Results, name: str) -> dict[str, Any]:
+def as_json(computed: Results, audited: Audited) -> dict[str, Any]:
     """Return the audited file's numbers under the keys that are the interface."""
+    name = audited.evidence[0].strategy
     rows = [m for m in computed.measurements if m.strategy == name and m.seed is None]
     own = ("strategy", "seed")  # a file has neither
     return {
+        "assumptions": audited.assumptions,
         "measurements": [{k: v for k, v in m._asdict().items() if k not in own} for m in rows],
         "contrasts": computed.contrasts,
         "definitions": {name: vars(metric) for name, metric in computed.definitions.items()},

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, NamedTuple, NoReturn
 
@@ -20,6 +20,8 @@ _LONGEST_FIXED = 64  # characters; a column with longer strings keeps them as ob
 _COLUMNS_SHOWN = 20
 _MOST_VALUES = 1000  # of a label or a group; an id or a score given by mistake has more
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")  # what a terminal obeys and XML cannot hold
+_WHOLE = r"^[+-]?\d+\.0+$"
+_COMMA = r"^[+-]?(0|1)?,\d+$"  # of a probability or a share: 1,234 could be a thousand
 _NUMBER = r"^([+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?|nan|NaN|[+-]?(inf|Inf))$"
 
 
@@ -56,24 +58,35 @@ class Source:
     table: pa.Table
     kept: Array | None = None
     """Index in the file of each row, where some were left out."""
+    missing: frozenset[str] = frozenset()
+    """Spellings that say that nothing is known, besides an empty field."""
 
     def complete(self, columns: Sequence[str]) -> "Source":
-        """Return the rows in which every one of the columns says something."""
-        said = np.ones(self.table.num_rows, bool)
+        """Return the rows in which every one of the columns has a value."""
+        given = np.ones(self.table.num_rows, bool)
         for column in columns:
-            said &= pc.is_valid(self.strings(column)).to_numpy(zero_copy_only=False)
-        if not said.any():
+            given &= pc.is_valid(self.strings(column)).to_numpy(zero_copy_only=False)
+        if not given.any():
             raise BadInputError(f"{self.path}: no row is complete in {', '.join(columns)}")
-        return Source(self.path, self.table.filter(pa.array(said)), np.flatnonzero(said))
+        return self.rows(given)
+
+    def rows(self, chosen: Array) -> "Source":
+        """Return the rows of a mask (n,); messages go on naming them by their row of the file."""
+        index = np.arange(self.table.num_rows) if self.kept is None else self.kept
+        return replace(self, table=self.table.filter(pa.array(chosen)), kept=index[chosen])
 
     def refuse(self, column: str, index: int, reason: str, *, value: object = None) -> NoReturn:
         """Refuse what row `index` (from 0) holds in a column."""
-        said = "" if value is None else f" = {_shown(value)}"
-        row = (index if self.kept is None else int(self.kept[index])) + 1
-        raise BadInputError(f"{self.path}: column {column!r}, row {row}{said}: {reason}")
+        shown = "" if value is None else f" = {_shown(value)}"
+        row = self.row(index)
+        raise BadInputError(f"{self.path}: column {column!r}, row {row}{shown}: {reason}")
+
+    def row(self, index: int) -> int:
+        """Return the number in the file, from 1, of row `index`, from 0."""
+        return (index if self.kept is None else int(self.kept[index])) + 1
 
     def strings(self, column: str) -> Column:
-        """Return a column as strings, null where it says nothing; (n,)."""
+        """Return a column as strings, null where a value is missing; (n,)."""
         return self._written(column, self.table[column].combine_chunks())
 
     def categories(self, column: str) -> Categories:
@@ -113,23 +126,43 @@ class Source:
         return Categories(np.asarray(code, np.int64), tuple(names)).strings
 
     def identifiers(self, column: str) -> Array:
-        """Return a column in which every value is given, and none twice; (n,) str."""
-        found = self.strings(column)
-        if found.null_count:
-            self.refuse(column, _first(pc.is_null(found)), "no id; give every row one")
-        if pc.count_distinct(found).as_py() < len(found):
-            code = pc.dictionary_encode(found).indices.to_numpy()
+        """Return a column in which every value is given, and none twice; (n,) str.
+
+        Ids that are all whole numbers with a point (`7.0`) are read as integers: that is what a
+        table makes of them in a column where one was missing.
+        """
+        written = self.strings(column)
+        if written.null_count:
+            self.refuse(column, _first(pc.is_null(written)), "no id; give every row one")
+        if pc.all(pc.match_substring_regex(written, _WHOLE)).as_py():
+            written = pc.replace_substring_regex(written, r"\.0+$", "")
+        if pc.count_distinct(written).as_py() < len(written):
+            code = pc.dictionary_encode(written).indices.to_numpy()
             first = np.unique(code, return_index=True)[1]
             again = int(np.setdiff1d(np.arange(len(code)), first)[0])
-            same = f"row {first[code[again]] + 1} has this id too; ids must differ"
-            self.refuse(column, again, same, value=found[again].as_py())
-        written: Array = found.to_numpy(zero_copy_only=False)
-        longest = pc.max(pc.utf8_length(found)).as_py()
-        return written if longest > _LONGEST_FIXED else written.astype(str)
+            row = self.row(int(first[code[again]]))
+            same = f"row {row} has this id too; ids must differ"
+            self.refuse(column, again, same, value=written[again].as_py())
+        ids: Array = written.to_numpy(zero_copy_only=False)
+        longest = pc.max(pc.utf8_length(written)).as_py()
+        return ids if longest > _LONGEST_FIXED else ids.astype(str)
 
     def numbers(self, column: str) -> Array:
         """Return a column in which every value is a number; (n,) float64."""
         return self._numbers(column, self.table[column].combine_chunks(), width=1)
+
+    def scores(self, column: str) -> Array:
+        """Return a column of numbers, NaN where a value is missing; (n,) float64."""
+        given = pc.is_valid(self.strings(column)).to_numpy(zero_copy_only=False)
+        scores = np.full(len(given), np.nan)
+        if given.any():
+            scores[given] = self.rows(given).numbers(column)
+        return scores
+
+    def holds_numbers(self, column: str) -> bool:
+        """Say whether every value that is given is a number."""
+        written = pc.drop_null(pc.utf8_trim_whitespace(self.strings(column)))
+        return bool(pc.all(pc.match_substring_regex(_with_points(written), _NUMBER)).as_py())
 
     def vectors(self, column: str) -> Array:
         """Return a column of equally long vectors: lists, or text such as "[0.2, 0.8]"; (n, C)."""
@@ -147,6 +180,10 @@ class Source:
             self.refuse(column, index, f"{length[index]} numbers where row 1 has {width}")
         return self._numbers(column, pc.list_flatten(found), width=width).reshape(-1, width)
 
+    def is_list(self, column: str) -> bool:
+        """Say whether a column's type is that of lists."""
+        return _is_list(self.table[column].type)
+
     def holds_vectors(self, column: str) -> bool:
         """Say whether a column holds vectors, by its type or its first value."""
         if _is_list(self.table[column].type):
@@ -163,7 +200,9 @@ class Source:
                 f"{self.path}: column {column!r} holds {str(found.type)[:_LONGEST_SHOWN]}, "
                 "not one text or number a row"
             ) from None
-        return pc.if_else(pc.equal(pc.utf8_trim_whitespace(written), ""), None, written)
+        spelling = pc.utf8_trim_whitespace(written)
+        unknown = pc.is_in(spelling, value_set=pa.array(["", *self.missing], pa.large_string()))
+        return pc.if_else(unknown, None, written)
 
     def _numbers(self, column: str, found: Column, *, width: int) -> Array:
         """Return numbers, `width` of them a row."""
@@ -178,7 +217,7 @@ class Source:
         return number
 
     def _parsed(self, column: str, found: Column, *, width: int) -> Column:
-        written = pc.utf8_trim_whitespace(self._written(column, found))
+        written = _with_points(pc.utf8_trim_whitespace(self._written(column, found)))
         try:
             return pc.cast(written, pa.float64())
         except pa.ArrowInvalid:
@@ -188,6 +227,15 @@ class Source:
             comma = re.fullmatch(_NUMBER, value.replace(",", "."))
             reason = "a decimal comma; write a point" if comma else "not a number"
             self.refuse(column, index // width, reason, value=value)
+
+
+def _with_points(written: Column) -> Column:
+    """Return numbers with decimal points where all of a column's fractions have a comma."""
+    commas = pc.match_substring_regex(written, _COMMA)
+    whole = pc.match_substring_regex(written, r"^[+-]?\d+$")
+    if pc.any(commas).as_py() and pc.all(pc.or_(commas, whole)).as_py():
+        return pc.replace_substring(written, ",", ".")
+    return written
 
 
 def _is_list(kind: pa.DataType) -> bool:
@@ -203,7 +251,7 @@ def _first(mask: Column) -> int:
 
 def _plain(value: str) -> str:
     """Return 1.0 as 1: integers become floats in a column where one is missing."""
-    return value.split(".")[0] if re.fullmatch(r"[+-]?\d+\.0+", value) else value
+    return value.split(".")[0] if re.fullmatch(_WHOLE, value) else value
 
 
 def _shown(value: object) -> str:

@@ -2,6 +2,8 @@
 
 import csv
 import re
+from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import pyarrow as pa
@@ -9,43 +11,61 @@ import pyarrow.csv as pc
 
 from ..schema import BadInputError
 from . import columns as typed
+from . import quoting
 
 _DELIMITERS = ",;\t|"
 _BLOCK_BYTES = 1 << 24  # no row may be longer
+_EXCEL_LINE = re.compile(r"\"?sep=(.)\"?\s*", re.IGNORECASE)
 TO_UTF8 = "save it as UTF-8, for example with `iconv -f WINDOWS-1252 -t UTF-8`"
 
 
 def read(path: Path, columns: list[str]) -> pa.Table:
     """Return the wanted columns of a CSV file as strings, an empty field as "".
 
-    UTF-8 with or without a byte-order mark; the delimiter is the one that the header uses most:
-    comma, semicolon, tab or bar. Quoted fields may span lines.
+    UTF-8 with or without a byte-order mark; the delimiter is the one that the header uses most
+    (comma, semicolon, tab or bar), or the one that Excel's first line names (`sep=;`). Quoted
+    fields may span lines.
 
     Raises
     ------
     BadInputError
-        Another encoding, a NUL byte, an open quotation mark, a row with more or fewer fields
-        than the header, or a missing column.
+        Another encoding, a NUL byte, an open quotation mark, one that swallows rows, a row with
+        more or fewer fields than the header, or a missing column.
     """
-    _check_bytes(path)
-    header, delimiter = _header(path)
-    typed.check(path, header, columns)
+    lines = _check_bytes(path)
+    header = _header(path)
+    typed.check(path, header.names, columns)
     try:
-        return _parse(path, columns, delimiter)
+        table = _parse(path, columns, header)
     except pa.ArrowException:
-        raise BadInputError(f"{path}: {_fault(path, header, columns, delimiter)}") from None
+        raise BadInputError(f"{path}: {_fault(path, header, columns)}") from None
+    if lines > table.num_rows + header.before + 1:
+        places = tuple(header.names.index(name) for name in columns)
+        shape = quoting.Shape(len(header.names), header.delimiter, places)
+        quoting.check(path, shape, _records(path, header))
+    return table
 
 
-def header(path: Path) -> list[str]:
-    """Return the column names of a CSV file."""
-    return _header(path)[0]
+def names(path: Path) -> list[str]:
+    """Return the names of a table's columns."""
+    return _header(path).names
 
 
-def _parse(path: Path, columns: list[str], delimiter: str) -> pa.Table:
+@dataclass(frozen=True)
+class _Header:
+    """The first line of a table, and what may stand before it."""
+
+    names: list[str]
+    delimiter: str
+    before: int
+    """Lines before it."""
+
+
+def _parse(path: Path, columns: list[str], header: _Header) -> pa.Table:
     return pc.read_csv(
         path,
-        read_options=pc.ReadOptions(block_size=_BLOCK_BYTES),
-        parse_options=pc.ParseOptions(delimiter=delimiter, newlines_in_values=True),
+        read_options=pc.ReadOptions(block_size=_BLOCK_BYTES, skip_rows=header.before),
+        parse_options=pc.ParseOptions(delimiter=header.delimiter, newlines_in_values=True),
         convert_options=pc.ConvertOptions(
             include_columns=columns,
             column_types=dict.fromkeys(columns, pa.string()),
@@ -54,15 +74,38 @@ def _parse(path: Path, columns: list[str], delimiter: str) -> pa.Table:
     )
 
 
-def _fault(path: Path, header: list[str], columns: list[str], delimiter: str) -> str:
+def _records(path: Path, header: _Header) -> Iterator[quoting.Record]:
+    """Yield the rows under the header, each with the lines that it is made of."""
+    with path.open(encoding="utf-8", newline="") as file:
+        for _ in range(header.before):
+            file.readline()
+        lines: list[str] = []
+
+        def noted() -> Iterator[str]:
+            for line in file:
+                lines.append(line)
+                yield line
+
+        reader = csv.reader(noted(), delimiter=header.delimiter)
+        rows = (fields for fields in reader if fields)
+        for number, fields in enumerate(rows):
+            if number:
+                yield quoting.Record(number, fields, tuple(lines))
+            lines.clear()
+
+
+def _fault(path: Path, header: _Header, columns: list[str]) -> str:
     """Say where a file goes wrong, reading it once more, slowly: the fast parser cannot."""
+    names, delimiter = header.names, header.delimiter
     with path.open(encoding="latin-1", newline="") as file:
+        for _ in range(header.before):
+            file.readline()
         rows = (fields for fields in csv.reader(file, delimiter=delimiter) if fields)
         try:
             for row, fields in enumerate(rows):
-                if len(fields) != len(header):
-                    return f"row {row}: {len(fields)} fields where the header has {len(header)}"
-                foreign = [name for name in columns if not _is_utf8(fields[header.index(name)])]
+                if len(fields) != len(names):
+                    return f"row {row}: {len(fields)} fields where the header has {len(names)}"
+                foreign = [name for name in columns if not _is_utf8(fields[names.index(name)])]
                 if row and foreign:
                     return f"column {foreign[0]!r}, row {row}: not UTF-8; {TO_UTF8}"
         except csv.Error as error:
@@ -78,9 +121,13 @@ def _is_utf8(field: str) -> bool:
     return True
 
 
-def _check_bytes(path: Path) -> None:
-    """Refuse what a CSV parser would swallow: NUL bytes, UTF-16, a quotation mark left open."""
+def _check_bytes(path: Path) -> int:
+    """Refuse what a CSV parser reads over: NUL bytes, UTF-16, a quotation mark left open.
+
+    Returns the number of lines if there are quotation marks, between which a line is no row.
+    """
     quotes = before = 0
+    ends = {b"\n": 1, b"\r": 1}
     with path.open("rb") as file:
         while chunk := file.read(_BLOCK_BYTES):
             if before == 0 and chunk.startswith((b"\xff\xfe", b"\xfe\xff")):
@@ -90,10 +137,12 @@ def _check_bytes(path: Path) -> None:
                 raise BadInputError(f"{path}: row {row}: a NUL byte; remove it")
             quotes += chunk.count(b'"')
             before += len(chunk)
+            ends = {mark: count + chunk.count(mark) for mark, count in ends.items()}
     if quotes % 2:
         raise BadInputError(
             f"{path}: a quotation mark is never closed; double those inside fields"
         )
+    return max(ends.values()) if quotes else 0
 
 
 def _row_at(path: Path, place: int) -> int:
@@ -104,14 +153,22 @@ def _row_at(path: Path, place: int) -> int:
     return len(re.findall(r"(?:\r\n|\r|\n)+", outside_quotes))
 
 
-def _header(path: Path) -> tuple[list[str], str]:
-    """Return the column names and the delimiter."""
+def _header(path: Path) -> _Header:
+    """Return the column names, the delimiter, and the lines before them."""
     with path.open("rb") as file:
-        start = file.readline(_BLOCK_BYTES)
+        line = _line(path, file.readline(_BLOCK_BYTES))
+        excel = _EXCEL_LINE.fullmatch(line)
+        if excel and excel[1] in _DELIMITERS:
+            named = _line(path, file.readline(_BLOCK_BYTES))
+            return _Header(next(csv.reader([named], delimiter=excel[1]), []), excel[1], 1)
+    outside_quotes = re.sub(r'"[^"]*"', "", line)
+    likely = "\t" if path.suffix.lower() == ".tsv" and "\t" in outside_quotes else _DELIMITERS
+    delimiter = max(likely, key=outside_quotes.count)
+    return _Header(next(csv.reader([line], delimiter=delimiter), []), delimiter, 0)
+
+
+def _line(path: Path, content: bytes) -> str:
     try:
-        line = re.split(r"[\r\n]", start.decode("utf-8-sig"), maxsplit=1)[0]
+        return re.split(r"[\r\n]", content.decode("utf-8-sig"), maxsplit=1)[0]
     except UnicodeDecodeError:
         raise BadInputError(f"{path}: the header is not UTF-8; {TO_UTF8}") from None
-    outside_quotes = re.sub(r'"[^"]*"', "", line)
-    delimiter = max(_DELIMITERS, key=outside_quotes.count)
-    return next(csv.reader([line], delimiter=delimiter), []), delimiter

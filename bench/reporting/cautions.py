@@ -63,6 +63,7 @@ def _yardsticks(sheet: Sheet) -> Iterator[tuple[str, str]]:
 
 def cautions(sheet: Sheet) -> Iterator[Sentence]:
     """Say what weakens the numbers."""
+    yield from _assumptions(sheet)
     yield from one_answer(sheet)
     yield from _mixture(sheet)
     yield from _shared_head(sheet)
@@ -107,6 +108,12 @@ def one_seed(sheet: Sheet) -> Iterator[Sentence]:
             f"With one seed{who}, the uncertainty is of the test examples only: another training "
             f"run may give other numbers{verdict}.",
         )
+
+
+def _assumptions(sheet: Sheet) -> Iterator[Sentence]:
+    """Say what was assumed in reading the files of predictions."""
+    for line in sheet.facts.assumptions:
+        yield Sentence("caution", f"Assumed in reading: {line}.")
 
 
 def _mixture(sheet: Sheet) -> Iterator[Sentence]:

@@ -10,6 +10,12 @@ from ..schema import Array
 
 _LARGEST_EVALUATED = 5  # rows; a larger cluster is one formula, and would fill a stratum
 
+_OTHERS = {
+    "train": ("test", "validation"),
+    "validation": ("train", "test"),
+    "test": ("train", "validation"),
+}
+
 
 def by_cluster(
     identities: Sequence[str], cluster: Array, stratum: Sequence[Hashable], *, salt: str
@@ -34,6 +40,38 @@ def by_cluster(
             side[number] = _side(assigned, rows[name])
             assigned += size[number]
     return np.array([side.get(number, "train") for number in cluster.tolist()], "<U10")
+
+
+def with_every_class(
+    split: Array, cluster: Array, label: Array, identities: Sequence[str], *, salt: str
+) -> Array:
+    """Return the split with an example of every class on every side, where there are enough.
+
+    Strata smaller than ten rows round to nothing on a side. A side that lacks a class gets one
+    cluster of it, the first by its hash, from the side that has most of them and keeps some; a
+    split that lacks nothing stays as it is.
+    """
+    split = split.copy()
+    small = np.bincount(cluster, minlength=cluster.max() + 1)[cluster] <= _LARGEST_EVALUATED
+    for place in np.unique(label):
+        for side in ("test", "validation", "train"):
+            own = label == place
+            if (own & (split == side)).any():
+                continue
+            clusters = {s: np.unique(cluster[own & small & (split == s)]) for s in _OTHERS[side]}
+            donor = max(clusters, key=lambda s: len(clusters[s]))
+            if len(clusters[donor]) > 1:
+                first = min(
+                    clusters[donor].tolist(),
+                    key=lambda number: _rank(salt, identities, cluster == number),
+                )
+                split[cluster == first] = side
+    return split
+
+
+def _rank(salt: str, identities: Sequence[str], rows: Array) -> str:
+    smallest = min(identities[row] for row in np.flatnonzero(rows).tolist())
+    return hashlib.sha256(f"{salt}|{smallest}".encode()).hexdigest()
 
 
 def _heads(identities: Sequence[str], cluster: Array) -> dict[int, int]:

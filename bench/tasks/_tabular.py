@@ -11,8 +11,9 @@ from typing import Any, Literal
 import numpy as np
 import pyarrow as pa
 
-from ..reading import class_order
+from ..reading import class_order, labels, spellings
 from ..reading.columns import Categories, Source
+from ..reading.foreign import membership
 from ..schema import Array, BadInputError, Task, TaskCard
 from ..task import TaskSource
 from . import _near_duplicates, _split, _swap
@@ -29,6 +30,10 @@ _SPLITS = {
     "dev": "validation",
     "test": "test",
 }
+_SIDES = ("train", "validation", "test")
+_SALT = "files-v1"
+_HALF = "label_threshold = 0.5 (--label-threshold) makes a row positive from there on"
+_MEMBER = "group_threshold = 0.5 (--group-threshold) makes a row a member from there on"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,8 +60,11 @@ class Table(TaskSource):
     """Where set, the label is a score, and positive from here on."""
     group_threshold: float | None = None
     """Where set, each group column is a score of membership, from here on a member."""
-    incomplete: Literal["refuse", "leave_out"] = "refuse"
-    """What becomes of rows without a text, label or group."""
+    incomplete: Literal["refuse", "leave_out", "keep_unannotated"] = "refuse"
+    """What becomes of rows without a text, label or group; `keep_unannotated` leaves out those
+    without a text or label, and keeps those without a group as not annotated."""
+    missing: tuple[str, ...] = ()
+    """Spellings of a missing value, besides an empty field: ["nan", "NA"]."""
     lexicon: str = ""
     """JSON file of counterfactual views: {"gender": {"she": "he", "he": "she"}} makes the view
     `swap:gender`, in which whole words of `text` are replaced."""
@@ -105,14 +113,19 @@ def task(source: Source, table: Table, *, name: str, card: TaskCard) -> Task:
         be split, or two labels do not say which is positive.
     """
     rows = source.table.num_rows
-    if table.incomplete == "leave_out":
-        source = source.complete([name for name in table.columns if name != table.cluster])
+    source = _chosen(source, table)
     text = _texts(source, table.text)
     pair = _texts(source, table.text_pair) if table.text_pair else None
     whole = [text] if pair is None else [text, pair]
-    groups = {g: _categories(source, g, table.group_threshold).strings for g in table.groups}
-    label, classes = _label(source, table)
+    notes: list[str] = []
+    groups = {name: _group(source, table, name, notes) for name in table.groups}
+    label, classes = _label(source, table, notes)
     views = _views(table.lexicon_file, text) if table.lexicon_file else {}
+    if table.split_column:
+        split = _given_split(source, table.split_column)
+    else:
+        split = _own_split(source, whole, [label, *groups.values()])
+    notes += _lacking(label, classes, split)
     return Task(
         name=name,
         example_id=source.identifiers(table.id) if table.id else _hashes(whole),
@@ -120,17 +133,13 @@ def task(source: Source, table: Table, *, name: str, card: TaskCard) -> Task:
         text_pair=pair,
         label=label,
         groups=groups,
-        split=(
-            _given_split(source, table.split_column)
-            if table.split_column
-            else _own_split(source, whole, [label, *groups.values()])
-        ),
+        split=split,
         classes=classes,
         views=views,
         cluster=source.clusters(table.cluster) if table.cluster else None,
         card=replace(
             card,
-            warnings=tuple(_warnings(table.groups, rows - len(text))),
+            warnings=(*_warnings(table.groups, rows - len(text)), *notes),
             label_kept_in=_kept(table, views),
         ),
     )
@@ -139,8 +148,7 @@ def task(source: Source, table: Table, *, name: str, card: TaskCard) -> Task:
 def unused(source: Source, table: Table) -> dict[str, Array]:
     """Return the columns of single values that the task leaves aside, rows as those of `task`."""
     used = set(table.columns)
-    if table.incomplete == "leave_out":
-        source = source.complete([name for name in table.columns if name != table.cluster])
+    source = _chosen(source, table)
     found = {}
     for name in dict.fromkeys(source.table.column_names):
         if name not in used and not pa.types.is_nested(source.table.schema.field(name).type):
@@ -148,10 +156,25 @@ def unused(source: Source, table: Table) -> dict[str, Array]:
     return {name: column.astype(object) for name, column in found.items()}
 
 
-def _label(source: Source, table: Table) -> tuple[Array, tuple[str, ...]]:
+def _chosen(source: Source, table: Table) -> Source:
+    """Return the rows that are kept, with the spellings of what is missing."""
+    source = replace(source, missing=frozenset(table.missing))
+    if table.incomplete == "refuse":
+        return source
+    needed = [name for name in table.columns if name != table.cluster]
+    if table.incomplete == "keep_unannotated":
+        needed = [name for name in needed if name not in table.groups or name == table.label]
+    return source.complete(needed)
+
+
+def _label(source: Source, table: Table, notes: list[str]) -> tuple[Array, tuple[str, ...]]:
     """Return the label as indices, and the classes they point to."""
-    categories = _categories(source, table.label, table.label_threshold)
     where = f"{source.path}: column {table.label!r}"
+    if table.label_threshold is not None:
+        categories = labels.thresholded(source, table.label, table.label_threshold)
+    else:
+        categories = _given(source, table.label)
+        _check_label(source, table, categories, notes)
     if len(seen := np.unique(categories.code)) == 1:
         raise BadInputError(f"{where} holds only one class, {categories.values[seen[0]]!r}")
     classes = class_order.positive_last(
@@ -170,13 +193,72 @@ def _texts(source: Source, column: str) -> Array:
     return written
 
 
-def _categories(source: Source, column: str, threshold: float | None) -> Categories:
-    if threshold is not None:
-        member = source.numbers(column) >= threshold
-        return Categories(member.astype(np.int64), (f"not {column}", column))
+def _check_label(source: Source, table: Table, found: Categories, notes: list[str]) -> None:
+    """Refuse what is no label: a missing value that a program wrote, a list, a share of votes."""
+    spellings.check_not_lists(source, table.label, found)
+    labels.check_no_fractions(source, table.label, found, _HALF)
+    for value in spellings.like_missing(found.values, table.missing):
+        rows = found.code == found.values.index(value)
+        if value.lower() in spellings.NEVER_A_CLASS:
+            reason = (
+                "reads like a missing value; leave such rows out (missing and incomplete in "
+                f"[task], --missing {value} here), or rename the class"
+            )
+            source.refuse(table.label, int(rows.argmax()), reason, value=value)
+        notes.append(
+            f"Label {value!r} ({int(rows.sum())} rows) is a class; if it means that nothing is "
+            f'known: missing = ["{value}"].'
+        )
+
+
+def _group(source: Source, table: Table, column: str, notes: list[str]) -> Array:
+    """Return a group column; "" where a row is not annotated and may stay so."""
+    threshold = table.group_threshold
+    if table.incomplete != "keep_unannotated":
+        found = (
+            labels.thresholded(source, column, threshold)
+            if threshold is not None
+            else _given(source, column)
+        )
+    elif threshold is not None:
+        return _noted(membership(source, column, threshold), column, notes)
+    else:
+        found = source.categories(column)
+    if threshold is None:
+        labels.check_no_fractions(source, column, found, _MEMBER)
+    suspects = spellings.like_missing(found.values, table.missing)
+    if suspects:
+        notes.append(f"{spellings.missing_or_group(column, found, suspects)}.".capitalize())
+    return _noted(found.strings, column, notes)
+
+
+def _noted(group: Array, column: str, notes: list[str]) -> Array:
+    """Return the column, and say how many rows of it are not annotated."""
+    if unknown := int((group == "").sum()):
+        notes.append(
+            f"{unknown} rows are not annotated in {column!r}: they stay, and a strategy that sees "
+            "this attribute sees them as a group of their own."
+        )
+    return group
+
+
+def _lacking(label: Array, classes: Sequence[str], split: Array) -> Iterator[str]:
+    """Say which classes some split has no example of."""
+    for place, name in enumerate(classes):
+        lacking = [s for s in _SIDES if not ((label == place) & (split == s)).any()]
+        if lacking:
+            rows = int((label == place).sum())
+            learnt = "; it cannot be learnt" if "train" in lacking else ""
+            yield f"Class {name!r} ({rows} rows) has no row in {' and '.join(lacking)}{learnt}."
+
+
+def _given(source: Source, column: str) -> Categories:
+    if source.is_list(column):
+        source.refuse(column, 0, spellings.SEVERAL)
     found = source.categories(column)
     if (found.code < 0).any():
-        source.refuse(column, int((found.code < 0).argmax()), "missing; fill it or remove the row")
+        way_out = "missing; fill it, or say what becomes of such rows: incomplete in [task]"
+        source.refuse(column, int((found.code < 0).argmax()), way_out)
     return found
 
 
@@ -214,7 +296,8 @@ def _own_split(source: Source, texts: Sequence[Array], strata: Sequence[Array]) 
     identities = [_near_duplicates.identity(" ".join(row)) for row in zip(*texts, strict=True)]
     cluster = _near_duplicates.clusters(identities)
     stratum = list(zip(*(column.tolist() for column in strata), strict=True))
-    split = _split.by_cluster(identities, cluster, stratum, salt="files-v1")
+    split = _split.by_cluster(identities, cluster, stratum, salt=_SALT)
+    split = _split.with_every_class(split, cluster, strata[0], identities, salt=_SALT)
     if len(np.unique(split)) < len(set(_SPLITS.values())):
         raise BadInputError(
             f"{source.path}: {len(cluster)} rows in {len(np.unique(cluster))} clusters of "

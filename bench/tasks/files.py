@@ -47,8 +47,9 @@ class Files(_tabular.Table):
         """Return the other columns of the file, those with a name of their own."""
         count = Counter(tables.names(self.file))
         once = [name for name, times in count.items() if times == 1]
-        source = Source(self.file, tables.read(self.file, once))
-        return _tabular.unused(source, self)
+        return _tabular.unused(
+            Source(self.file, tables.read_most(self.file, [*self.columns, *once])), self
+        )
 
     def fingerprint(self) -> str:
         """Return the identity of the rows: the files' bytes and the options, not their names."""
