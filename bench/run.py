@@ -10,7 +10,8 @@ from typing import Any
 
 from rich.console import Console
 
-from . import audit, plugins, prepare, yardsticks
+from . import plugins, prepare, yardsticks
+from .audit import PACKAGE, by_default
 from .environment import provenance
 from .facts import CellFacts, ModelCard, RunFacts, StrategyFacts
 from .gating import rules
@@ -107,7 +108,7 @@ def check_names(suite: Suite) -> None:
     """Refuse gate rules, audits and yardsticks that do not exist, before anything is loaded."""
     rules.check(suite.gate)
     for kind, wanted, known in (
-        ("audit.audits", suite.audit.audits, plugins.names(audit.PACKAGE)),
+        ("audit.audits", suite.audit.audits, plugins.names(PACKAGE)),
         ("yardsticks", suite.yardsticks, sorted(yardsticks.YARDSTICKS)),
     ):
         for name in wanted:
@@ -128,7 +129,7 @@ def facts_of(prepared: prepare.Prepared, text: str, command: str) -> RunFacts:
         suite=suite.name,
         date=provenance.today(),
         task=prepared.content.whole,
-        audits=suite.audit.audits or audit.by_default(without=("before",)),
+        audits=suite.audit.audits or by_default(without=("before",)),
         pairs=suite.audit.pairs,
         training_counts=run_folder.training_counts(prepared.task),
         suite_toml=text,

@@ -80,18 +80,19 @@ def run(
     cell_timeout: CellTimeout = math.inf,
 ) -> None:
     """Train what is missing, audit all predictions, write the report."""
-    from .. import run as stages
     from .. import suite as suites
+    from ..run import Wishes, check_names, check_processes, with_seeds
+    from ..run import run as train
 
     signal.signal(signal.SIGTERM, _stop)
     path = suites.find(suite)
     text = suites.text_of(path)
-    chosen = stages.with_seeds(suites.parse(suites.Suite, text, str(path)), seeds)
-    stages.check_names(chosen)
-    stages.check_processes(chosen, processes_per_cell)
-    failed = stages.run(
+    chosen = with_seeds(suites.parse(suites.Suite, text, str(path)), seeds)
+    check_names(chosen)
+    check_processes(chosen, processes_per_cell)
+    failed = train(
         chosen,
-        stages.Wishes(
+        Wishes(
             file=path,
             text=text,
             runs=runs,
@@ -114,15 +115,15 @@ def run(
 def plan(suite: SuiteName, runs: Runs = Path("runs"), seeds: Seeds = None) -> None:
     """Show the cells of a suite, and which of them are finished."""
     from .. import prepare
-    from .. import run as stages
     from .. import suite as suites
     from ..planning import missing
     from ..planning import plan as planning
+    from ..run import check_names, with_seeds
     from . import listing
 
     path = suites.find(suite)
-    chosen = stages.with_seeds(suites.read(path), seeds)
-    stages.check_names(chosen)
+    chosen = with_seeds(suites.read(path), seeds)
+    check_names(chosen)
     prepared = prepare.prepare(chosen, folder=path.parent, cache=runs / ".cache")
     cells = planning.with_first_stages(prepared.cells)
     folder = runs / chosen.name

@@ -88,7 +88,7 @@ def _strategies() -> Table:
 
 
 def _audits() -> Table:
-    from .. import audit
+    from ..audit import PACKAGE, shipped
 
     common = suite.AuditChoice.model_fields.items()
     options = [f"{name} = {f.default!r}" for name, f in common if name not in ("audits", "pairs")]
@@ -101,8 +101,8 @@ def _audits() -> Table:
         caption=escape(f"options of all, in [audit]: {', '.join(options)}"),
         caption_justify="left",
     )
-    for name, kind in audit.shipped().items():
-        about = plugins.summary(audit.PACKAGE, name)
+    for name, kind in shipped().items():
+        about = plugins.summary(PACKAGE, name)
         default = "on" if kind.on_by_default else "off"
         shown.add_row(name, about, default, ", ".join(sorted(kind.needs)), ", ".join(kind.metrics))
     return shown

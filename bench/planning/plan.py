@@ -6,7 +6,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from .. import audit
+from ..audit import by_default, load_all
 from ..schema import BadInputError
 from ..strategy import Strategy
 from ..suite import Budget, ModelChoice, Suite, Training
@@ -159,9 +159,7 @@ def cells(
 def _wishes(suite: Suite, task: TaskContent) -> dict[str, str]:
     """Return the artefacts that every strategy is to leave, and who asks for each."""
     wishes: dict[str, str] = {}
-    for name, chosen in audit.load_all(
-        suite.audit.audits or audit.by_default(without=("before",))
-    ).items():
+    for name, chosen in load_all(suite.audit.audits or by_default(without=("before",))).items():
         for need in sorted(chosen.needs & {HIDDEN, START}):
             wishes.setdefault(need, f"audit {name}")
     if suite.keep_models:

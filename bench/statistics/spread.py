@@ -23,8 +23,10 @@ Part = tuple[float, float]
 """A variance and its degrees of freedom."""
 _NODES = 128
 """Points at which the integral over the seeds' variance is evaluated."""
-_PRECISE, _MOST_STEPS = 1e-5, 50
-"""Relative step at which the search for a quantile ends, and after how many at the latest."""
+_PRECISE, _MOST_STEPS = 1e-5, 12
+"""Relative error of a tail at which the search by secants ends, and after how many steps."""
+_FAR, _HALVINGS = 30.0, 60
+"""Logarithm of the largest distance in standard errors, and how often it is halved."""
 
 
 class Spread(NamedTuple):
@@ -78,12 +80,23 @@ class Spread(NamedTuple):
         for _ in range(_MOST_STEPS):
             slope = log_far - log_near
             step = np.divide(log_far, slope, out=np.zeros_like(slope), where=slope != 0)
-            near, log_near, ratio = far, log_far, far / near
-            far = far * ratio ** -np.clip(step, -20, 20)
-            if np.abs(far / near - 1).max() <= _PRECISE:
-                break
+            times = (far / near) ** -np.clip(step, -20, 20)
+            near, log_near = far, log_far
+            far = far * times.clip(1e-3, 1e3)
             log_far = _log_ratio(_tails(self, far, seeds), tail)
-        return np.asarray(far)
+            if np.abs(log_far).max() <= _PRECISE:
+                return np.asarray(far)
+        return self._halved(seeds, tail)
+
+    def _halved(self, seeds: Array, tail: float) -> Array:
+        """Return what `distances` does by halving: where secants do not find it."""
+        low = np.log(np.sqrt(self.examples + seeds)) - _FAR
+        high = low + 2 * _FAR
+        for _ in range(_HALVINGS):
+            middle = (low + high) / 2
+            beyond = _tails(self, np.exp(middle), seeds) > tail
+            low, high = np.where(beyond, middle, low), np.where(beyond, high, middle)
+        return np.asarray(np.exp(high))
 
     def at_most(self, sure: float) -> float:
         """Return the upper confidence limit of the total: only the seeds' variance is in doubt."""

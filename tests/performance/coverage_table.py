@@ -11,10 +11,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+import numpy as np
+
 from tests.performance.coverage import COVERAGE, METRICS
 from tests.performance.coverage_settings import broken, larger, settings, trained_again
 
 ANY = "any Holm-adjusted claim"
+FEW = 300
+"""Studies of a setting below which settings are pooled."""
 Numbers = Sequence[float]
 
 
@@ -53,11 +57,36 @@ def tables(folder: Path) -> Iterator[str]:
 
 
 def covered(folder: Path) -> dict[str, dict[str, Numbers]]:
-    """Return metric -> setting -> [coverage of A, of B or NaN, mean width]."""
-    found = [f for part in COVERAGE for f in read(folder, part)]
+    """Return metric -> setting -> [coverage of A, of B or NaN, mean width].
+
+    Of few studies the worst of many settings is the unluckiest: then settings are pooled by n, and
+    those in which seeds dominate by themselves.
+    """
+    found = [f for part in COVERAGE for f in _pooled(read(folder, part))]
     names = [name for m in METRICS for name in (m, f"{m} of the smallest group")]
     by_name = {n: {f.setting: f.numbers[n] for f in found if n in f.numbers} for n in names}
     return {name: by_setting for name, by_setting in by_name.items() if by_setting}
+
+
+def _pooled(found: Sequence[Found]) -> list[Found]:
+    if all(f.studies >= FEW for f in found):
+        return list(found)
+    pools: dict[str, list[Found]] = {}
+    for f in found:
+        size, *_ = f.setting.split()
+        pools.setdefault(f"{size} seeds dominate" if "x3" in f.setting else f"{size} ", []).append(
+            f
+        )
+    return [
+        f[0]._replace(
+            setting=name,
+            numbers={
+                metric: np.nanmean([g.numbers[metric] for g in f if metric in g.numbers], axis=0)
+                for metric in dict.fromkeys(m for g in f for m in g.numbers)
+            },
+        )
+        for name, f in pools.items()
+    ]
 
 
 def code(folder: Path) -> Iterator[str]:
