@@ -413,6 +413,8 @@ class Results:
     left_out: tuple[LeftOut, ...] = ()
     reliability: tuple[ReliabilityBin, ...] = ()
     curves: tuple[CurvePointBand, ...] = ()
+    clusters: int = 0
+    """Clusters that the test examples come in; 0: they are taken to be independent."""
     trade_off: tuple[ParetoPoint, ...] = ()
 
 

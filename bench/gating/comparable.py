@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from ..schema import Array, TaskCard
+from ..schema import Array, Predictions, TaskCard
 from .snapshot import Snapshot, in_order, places
 
 
@@ -32,10 +32,20 @@ def _examples(run: Snapshot, baseline: Snapshot) -> str:
     old = in_order(baseline.evidence[0], new.example_id).test[0]
     if moved := int((new.label != old.label).sum()):
         return f"{moved:,} test examples have another label"
+    return _columns(new, old)
+
+
+def _columns(new: Predictions, old: Predictions) -> str:
     if new.groups.keys() != old.groups.keys():
         return "the group attributes changed"
     changed = [g for g in new.groups if not np.array_equal(new.groups[g], old.groups[g])]
-    return f"test examples changed their group: {', '.join(changed)}" if changed else ""
+    if changed:
+        return f"test examples changed their group: {', '.join(changed)}"
+    if new.cluster is None or old.cluster is None:
+        return ""  # the side that knows them says for both which examples are not independent
+    return (
+        "" if np.array_equal(new.cluster, old.cluster) else "test examples changed their cluster"
+    )
 
 
 def _ids(new: Array, old: Array) -> str:

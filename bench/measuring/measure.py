@@ -77,6 +77,7 @@ def measure(
             settings.claims,
         ),
         definitions=definitions,
+        clusters=max(study.sample.number_of_clusters for study in studies),
         left_out=tuple(dict.fromkeys(out for study in studies for out in study.left_out)),
         reliability=tuple(
             point

@@ -9,6 +9,11 @@ from .sheet import Sheet
 from .standing import answers_alike, axes
 from .wording import listed, metric_words, quoted
 
+FEW_CLUSTERS = 40
+"""Below, intervals by clusters are approximate (docs/uncertainty.md)."""
+ALIKE = 0.01
+"""Share of near-duplicates among the test texts from which on it is said."""
+
 
 def collapsed_seeds(sheet: Sheet) -> Iterator[Sentence]:
     """Say which strategies give nearly every example the same answer; this comes first."""
@@ -67,6 +72,7 @@ def cautions(sheet: Sheet) -> Iterator[Sentence]:
     yield from one_answer(sheet)
     yield from _mixture(sheet)
     yield from _shared_head(sheet)
+    yield from _dependent(sheet)
     yield from _cut_texts(sheet)
     yield from undercovered(sheet)
 
@@ -131,6 +137,43 @@ def _shared_head(sheet: Sheet) -> Iterator[Sentence]:
             "All seeds begin with the checkpoint's own classification head (model.head = "
             '"keep"): how much a new head would vary is not part of the uncertainty.',
         )
+
+
+def _dependent(sheet: Sheet) -> Iterator[Sentence]:
+    """Say what is known of test examples that are not independent."""
+    if clusters := sheet.results.clusters:
+        few = (
+            f" {clusters} clusters are few: intervals are wide, and approximate."
+            if clusters < FEW_CLUSTERS
+            else ""
+        )
+        yield Sentence(
+            "caution",
+            f"Test examples come in {clusters:,} clusters, which are not taken to be independent "
+            f"within: intervals, floors and tests go by whole clusters.{few}",
+        )
+        return
+    near, n = _near_duplicates(sheet)
+    if near >= ALIKE * n > 0:
+        yield Sentence(
+            "caution",
+            f"{near:,} of {n:,} test texts are near-duplicates of other test texts. Such examples "
+            "are not independent, so the intervals are too narrow; name the column of what they "
+            'share: cluster = "COLUMN" in [task].',
+        )
+
+
+def _near_duplicates(sheet: Sheet) -> tuple[int, int]:
+    """Return how many test texts are near-duplicates of others there, and of how many."""
+    for table in sheet.facts.data_audit:
+        places = {name: place for place, name in enumerate(table.columns)}
+        if {"split", "also in", "near-duplicates"} <= places.keys():
+            for row in table.rows:
+                near, n = row[places["near-duplicates"]], row[places["n"]]
+                inside = row[places["split"]] == row[places["also in"]] == "test"
+                if inside and isinstance(near, int) and isinstance(n, int):
+                    return near, n
+    return 0, 0
 
 
 def _cut_texts(sheet: Sheet) -> Iterator[Sentence]:

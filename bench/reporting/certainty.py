@@ -93,7 +93,9 @@ def _size(sheet: Sheet) -> str:
         return ""
     few, many = min(seeds), max(seeds)
     trained = f" and {few if few == many else f'{few} to {many}'} seed{'s' * (many > 1)}"
-    return f"Measured on {n:,} test examples{trained if sheet.facts.cells else ''}."
+    clusters = sheet.results.clusters
+    among = f" in {clusters:,} clusters" if clusters else ""
+    return f"Measured on {n:,} test examples{among}{trained if sheet.facts.cells else ''}."
 
 
 def unknown(sheet: Sheet, field: Standings) -> Iterator[Sentence]:

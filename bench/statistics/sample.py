@@ -218,6 +218,11 @@ class Sample:
             }
         return known
 
+    @property
+    def number_of_clusters(self) -> int:
+        """How many clusters the examples come in; 0 where they are independent."""
+        return 0 if self.clusters is None else self.clusters.number
+
     def effective_clusters(self, stratum: Array, n_strata: int) -> Array | None:
         """Return the effective number of clusters of each stratum; None: examples are independent.
 

@@ -262,6 +262,7 @@ def read_results(path: Path) -> Results:
             left_out=tuple(_rows(LeftOut, table["left_out"])),
             reliability=tuple(_rows(ReliabilityBin, table["reliability"])),
             curves=tuple(_rows(CurvePointBand, table["curves"])),
+            clusters=int(table["clusters"]),
             trade_off=tuple(_rows(ParetoPoint, table["trade_off"])),
         )
     except (KeyError, TypeError, AttributeError, ValueError) as error:
