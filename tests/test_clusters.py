@@ -9,18 +9,24 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from typer.testing import CliRunner
 
+from tests import _results
 from tests._evidence import evidence
 from tests.test_every_audit import AUDITS, complete, numbers, over_test, rows
 from tunefair.cli.app import app
 from tunefair.data_audit import tables as data_tables
 from tunefair.data_audit.alike import alike
+from tunefair.facts import FactTable
+from tunefair.gating.gate import gate
 from tunefair.measuring.measure import measure
+from tunefair.reporting.cautions import cautions
+from tunefair.reporting.sheet import sheet
 from tunefair.schema import AuditSettings, BadInputError, Task, TaskCard
 from tunefair.statistics import exchange
 from tunefair.statistics.clusters import Clusters
 from tunefair.statistics.exchange import Exchange
 from tunefair.statistics.rates import accuracy, confusion
 from tunefair.statistics.sample import Sample
+from tunefair.suite import GateRule
 
 N, TEMPLATES = 2947, 421
 
@@ -258,3 +264,49 @@ def test_contrasts_go_by_clusters():
     ]
     assert found[0].difference == found[1].difference
     assert found[1].high - found[1].low > 1.5 * (found[0].high - found[0].low)
+
+
+class TestWords:
+    def said(self, clusters=0, near=0):
+        table = FactTable(
+            "Copies",
+            ("split", "also in", "n", "identical", "with another label", "near-duplicates"),
+            (("test", "train", 500, 9, 9, 99), ("test", "test", 500, 0, 0, near)),
+        )
+        results, facts = _results.results(), _results.facts(data_audit=(table,))
+        made = sheet(replace(results, clusters=clusters), facts)
+        return " ".join(sentence.text for sentence in cautions(made))
+
+    def test_clusters_are_said(self):
+        assert "come in 421 clusters" in self.said(421)
+        assert "are few" not in self.said(421)
+        assert "25 clusters are few" in self.said(25)
+
+    def test_near_duplicates_are_said_unless_clusters_are_known(self):
+        assert "60 of 500 test texts are near-duplicates" in self.said(near=60)
+        assert "near-duplicates" not in self.said(near=4)
+        assert "near-duplicates" not in self.said(200, near=60)
+
+
+def test_a_gate_goes_by_clusters_of_either_side():
+    from tests.test_gate import sides
+
+    run, baseline = sides(seed=1)
+    names = (np.arange(1500) // 10).astype(str)
+
+    def alike(side, names):
+        made = tuple(
+            replace(e, test=tuple(replace(p, cluster=names) for p in e.test))
+            for e in side.evidence
+        )
+        return replace(side, evidence=made)
+
+    rules = [GateRule(metric="accuracy", max_loss=0.02)]
+    plain = gate(run, baseline, rules).verdicts[-1]
+    for pair in ((alike(run, names), baseline), (run, alike(baseline, names))):
+        verdict = gate(*pair, rules).verdicts[-1]
+        assert verdict.difference == plain.difference
+        assert verdict.low != plain.low
+    other = gate(alike(run, names), alike(baseline, names[::-1]), rules).verdicts
+    assert other[-1].outcome == "not comparable"
+    assert "changed their cluster" in other[-1].reason
