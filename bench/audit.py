@@ -13,12 +13,12 @@ from .statistics.estimates import Estimate
 from .statistics.sample import Sample
 
 PACKAGE = "tunefair.audits"
-Need = Literal["hidden", "start", "views", "ledgers", "before"]
+Need = Literal["hidden", "start", "views", "ledgers", "before", "seeds"]
 """What an audit may read besides predictions on the test and validation splits:
 
 `hidden`, the vectors that the classification head reads; `start`, the answers before any
 training; `views`, the answers on changed texts; `ledgers`, what each cell spent; `before`, the
-answers of the model that a new one replaces.
+answers of the model that a new one replaces; `seeds`, several seeds of a strategy.
 """
 
 

@@ -152,7 +152,7 @@ ASSUMED = {
         r"test \(100 rows\).*--split",
     ),
     "predictions of no one threshold": (
-        changed(q=[1 - MADE[0], *MADE[1:].tolist()]),
+        changed(q=[1 - int(MADE[0]), *MADE[1:].tolist()]),
         Columns(label="y", probability=("p",), prediction="q"), "no one threshold",
     ),
     "labels that differ in case": (

@@ -60,6 +60,7 @@ class Differing(NamedTuple):
 
 class Arbitrariness(Audit):
     metrics = METRICS
+    needs = frozenset({"seeds"})
     on_by_default = True
 
     def estimates(self, evidence: Evidence, sample: Sample) -> Iterator[Estimate]:

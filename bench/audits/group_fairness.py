@@ -23,6 +23,11 @@ _HARDT = "Hardt, Price & Srebro (2016), NeurIPS"
 _FAIRLEARN = "Agarwal et al. (2018), ICML; fairlearn"
 _BORKAN = "Borkan et al. (2019), WWW"
 _LEFT_OUT = "Groups without such examples are left out and named (fairlearn counts them as 0)."
+_LUM = "Lum, Zhang & Bower (2022), FAccT, De-biasing bias measurement"
+_GROUPS = (
+    "Unlike a gap it does not grow with the number of groups, so that runs with other groups can "
+    "be compared by its corrected value, which is without what sampling adds."
+)
 _WORST_CLASS = "C>2: one class against the rest, the worst class."
 _TABLE: tuple[tuple[str, str, str, str], ...] = (
     ("n", "neither", "a count", "Examples of the group."),
@@ -83,6 +88,24 @@ _TABLE: tuple[tuple[str, str, str, str], ...] = (
     ),
     ("accuracy_difference", "lower", _FAIRLEARN, "Highest minus lowest accuracy."),
     (
+        "demographic_parity_deviation",
+        "lower",
+        _LUM,
+        f"Standard deviation between groups of the selection rate. {_GROUPS}",
+    ),
+    (
+        "equalized_odds_deviation",
+        "lower",
+        _LUM,
+        f"Root of the mean variance between groups of TPR and FPR. {_GROUPS}",
+    ),
+    (
+        "accuracy_deviation",
+        "lower",
+        _LUM,
+        f"Standard deviation between groups of the accuracy. {_GROUPS}",
+    ),
+    (
         "worst_group_accuracy",
         "higher",
         "Sagawa et al. (2020), ICLR",
@@ -136,8 +159,15 @@ METRICS: dict[str, Metric] = {
     "calibration_in_the_large": CALIBRATION_IN_THE_LARGE,
 }
 _ZERO = "fairlearn counts an undefined rate as 0, so a group without such examples makes a gap."
+_MOMENTS = (
+    "Lum et al. take the sampling variance off and set what is below 0 to 0; the corrected value "
+    "is median-unbiased by inversion, as a gap's is (docs/uncertainty.md)."
+)
 _ABSENT = f"{_ZERO} A rate of nobody is no rate: the group is left out, and listed as left out."
 DEVIATIONS = {
+    "demographic_parity_deviation": _MOMENTS,
+    "equalized_odds_deviation": _MOMENTS,
+    "accuracy_deviation": _MOMENTS,
     "equal_opportunity_difference": _ABSENT,
     "equalized_odds_difference": _ABSENT,
     "equalized_odds_ratio": f"{_ABSENT} 0 / 0 is undefined.",
@@ -167,6 +197,9 @@ GAPS: tuple[tuple[str, Family, tuple[str, ...]], ...] = (
     ("equalized_odds_ratio", "ratio", ("true_positive_rate", "false_positive_rate")),
     ("predictive_parity_difference", "gap", ("precision",)),
     ("accuracy_difference", "gap", ("accuracy",)),
+    ("demographic_parity_deviation", "error", ("selection_rate",)),
+    ("equalized_odds_deviation", "error", ("true_positive_rate", "false_positive_rate")),
+    ("accuracy_deviation", "error", ("accuracy",)),
     ("worst_group_accuracy", "worst", ("accuracy",)),
     ("worst_cell_accuracy", "worst", ("cell_accuracy",)),
 )

@@ -30,19 +30,19 @@ METRICS = {
             f"among the examples of each label, where it limits equalized odds. {_FAULT}"
         ),
     ),
-    "probe_majority": Metric(
+    "probe_chance": Metric(
         better="neither",
         low=0,
         high=1,
         reference=_REFERENCE,
-        definition="Balanced accuracy of always naming one group: 1 / number of groups.",
+        definition="1 / number of groups: the balanced accuracy of whoever reads nothing.",
     ),
     "leakage": Metric(
         better="lower",
         low=-1,
         high=1,
         reference=_REFERENCE,
-        definition=f"(probe - majority) / (1 - majority): 0 nothing, 1 everything. {_FAULT}",
+        definition=f"(probe - chance) / (1 - chance): 0 nothing, 1 everything. {_FAULT}",
     ),
 }
 
@@ -111,8 +111,11 @@ def _probed(
 ) -> Iterator[Estimate]:
     attribute, group, rows = stratum
     code = grouping.code[rows]
-    majority = 1 / len(np.unique(code))
-    right = [_probe(vectors[rows], code, sample.settings.seed) == code for vectors in hidden]
+    chance = 1 / len(np.unique(code))
+    cluster = None if sample.clusters is None else sample.clusters.code[rows]
+    right = [
+        _probe(vectors[rows], code, cluster, sample.settings.seed) == code for vectors in hidden
+    ]
     values = np.stack([_balanced(sample, grouping, rows, hit) for hit in right])
     probe = Estimate(
         metric="probe_balanced_accuracy",
@@ -125,26 +128,35 @@ def _probed(
     yield probe
     yield replace(
         probe,
-        metric="probe_majority",
-        values=np.full((len(hidden), 1), majority),
+        metric="probe_chance",
+        values=np.full((len(hidden), 1), chance),
         family="point",
     )
-    yield replace(
-        probe, metric="leakage", values=(values - majority) / (1 - majority), family="mean"
-    )
+    yield replace(probe, metric="leakage", values=(values - chance) / (1 - chance), family="mean")
 
 
-def _probe(vectors: Array, code: Array, seed: int) -> Array:
-    """Return the group that the probe names for each row, from folds that do not hold the row."""
+def _probe(vectors: Array, code: Array, cluster: Array | None, seed: int) -> Array:
+    """Return the group that the probe names for each row, from folds that do not hold the row.
+
+    Nor any other of its cluster: a probe that knows the author need not read the group. Where
+    clusters are fewer than folds, rows are folded one by one.
+    """
     # imported here, for they take longer than the rest of a small audit
     from sklearn.linear_model import LogisticRegression
-    from sklearn.model_selection import StratifiedKFold, cross_val_predict
+    from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold, cross_val_predict
     from sklearn.pipeline import make_pipeline
     from sklearn.preprocessing import StandardScaler
 
     probe = make_pipeline(StandardScaler(), LogisticRegression(C=1.0, tol=1e-2, max_iter=1000))
     folds = StratifiedKFold(FOLDS, shuffle=True, random_state=seed)
-    return np.asarray(cross_val_predict(probe, vectors, code, cv=folds))
+    if cluster is not None and _foldable(code, cluster):
+        folds = StratifiedGroupKFold(FOLDS, shuffle=True, random_state=seed)
+    return np.asarray(cross_val_predict(probe, vectors, code, groups=cluster, cv=folds))
+
+
+def _foldable(code: Array, cluster: Array) -> bool:
+    """Whether every group has clusters for each fold."""
+    return all(len(np.unique(cluster[code == group])) >= FOLDS for group in np.unique(code))
 
 
 def _balanced(sample: Sample, grouping: Grouping, rows: Array, right: Array) -> Array:

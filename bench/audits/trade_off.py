@@ -22,14 +22,24 @@ METRICS = {
         reference="Han et al. (2022), EMNLP (FairLib): distance to the optimum",
         definition=(
             "Distance of (accuracy, 1 - equalized_odds_difference) to (1, 1), of each seed; "
-            "undefined where the gap is."
+            "undefined where the gap is. fairlib's number is another, so the two must not be "
+            "compared: see the deviation."
         ),
+    )
+}
+DEVIATIONS = {
+    "dto": (
+        "fairlib's fairness is 1 - RMS over classes of the sum over groups of |TPR of the group - "
+        "TPR of all|; here it is 1 - the equalized odds difference. fairlib also divides "
+        "performance and fairness by the best of the models compared, so its number changes with "
+        "who else is in the table; here the optimum is (1, 1) always."
     )
 }
 
 
 class TradeOff(Audit):
     metrics = METRICS
+    deviations = DEVIATIONS
     on_by_default = True
     section = "trade-off"
 

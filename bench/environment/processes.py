@@ -101,7 +101,7 @@ def limited(function: Callable[..., Any], *arguments: Any, limits: Limits, where
         return result
     if not in_time:
         reason = f"{where}: reading it takes more than {limits.seconds:g} s; it is refused"
-    raise BadInputError(reason or _too_much(where, granted))
+    raise BadInputError(reason or _unexplained(where, process.exitcode, granted))
 
 
 def _received(pipe: Connection) -> tuple[str | None, Any]:
@@ -111,6 +111,13 @@ def _received(pipe: Connection) -> tuple[str | None, Any]:
     except (EOFError, OSError):
         return "", None
     return received
+
+
+def _unexplained(where: str, code: int | None, granted: int) -> str:
+    """Return that a process ended without a reason; libraries abort when memory runs out."""
+    if code == -signal.SIGABRT:
+        return _too_much(where, granted)
+    return f"{where}: the process that reads it ended with exit code {code}; it is refused"
 
 
 def _too_much(where: str, granted: int) -> str:

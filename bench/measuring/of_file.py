@@ -17,7 +17,7 @@ from ..statistics import ranking
 from . import collapsed
 from .measure import measure
 
-NO_FILE_HAS: tuple[Need, ...] = ("hidden", "start", "views", "ledgers")
+NO_FILE_HAS: tuple[Need, ...] = ("hidden", "start", "views", "ledgers", "seeds")
 """What a file of predictions cannot bring: audits that need it do not run."""
 
 _BINARY = 2

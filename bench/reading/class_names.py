@@ -116,6 +116,7 @@ def alike(values: Sequence[str], known: Sequence[str]) -> dict[str, str]:
 
 def fitting(names: Sequence[str], labels: Sequence[str]) -> str:
     """Return the `--classes` option that would make names of the file into labels."""
+    names, labels = sorted(names), sorted(labels)
     for pairs in (_by_number(names, labels), _by_truth(names, labels)):
         if pairs:
             return "--classes " + ",".join(f"{name}={label}" for name, label in pairs)

@@ -8,7 +8,7 @@ import numpy as np
 from ..schema import Array
 from .estimates import Estimate, Family
 from .grouping import Grouping
-from .rates import keep_observed
+from .rates import keep_observed, ratio
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,10 +64,25 @@ def worst(rates: Array) -> Array:
     return np.asarray(np.fmin.reduce(rates, axis=(0, 1)))
 
 
+def deviation(rates: Array) -> Array:
+    """Return the root of the mean over kinds of the variance between groups.
+
+    NaN marks a group that a kind leaves out; a kind with fewer than two groups is left out.
+    """
+    known = ~np.isnan(rates)
+    number = known.sum(axis=1)
+    mean = np.where(known, rates, 0).sum(axis=1) / np.maximum(number, 1)
+    square = np.where(known, (rates - mean[:, None]) ** 2, 0).sum(axis=1)
+    many = number > 1
+    variance = np.where(many, square / np.maximum(number - 1, 1), 0).sum(axis=0)
+    return np.asarray(np.sqrt(ratio(variance, many.sum(axis=0))))
+
+
 COMBINED: Mapping[str, Callable[[Array], Array]] = {
     "gap": difference,
     "ratio": smallest_ratio,
     "worst": worst,
+    "error": deviation,
 }
 
 

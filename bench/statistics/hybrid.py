@@ -11,7 +11,7 @@ the seeds, which move the groups against one another. Profiles come from a norma
 groups' rates with a flat prior on their standard deviation (Gelman 2006, Bayesian Analysis 1).
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -42,6 +42,9 @@ _MOST_NUMBERS = 400_000
 _SHIPPED = 200
 """Draws of single models."""
 
+Extent = Callable[[Sequence[Array]], Array]
+"""(n_groups, draws) rates of each kind -> (draws,) how far groups are apart."""
+
 
 class Inverted(NamedTuple):
     """Bounds of a gap or worst rate, and the median-unbiased value."""
@@ -68,8 +71,8 @@ class Noisy(NamedTuple):
         return np.asarray(self.error.var(axis=1))
 
 
-def inverted_gap(kinds: Sequence[Sequence[Estimate]]) -> Inverted:
-    """Return the bounds of the largest range over groups of any kind of rate.
+def inverted_gap(kinds: Sequence[Sequence[Estimate]], extent: Extent | None = None) -> Inverted:
+    """Return the bounds of how far groups are apart, in the largest range of any kind of rate.
 
     `low` and `high` are of A, the mean over seeds of each model's own gap; `systematic_low` and
     `systematic_high` of B, the gap of the mean rates, which is never larger than A.
@@ -78,19 +81,23 @@ def inverted_gap(kinds: Sequence[Sequence[Estimate]]) -> Inverted:
     ----------
     kinds
         Each kind's rates by groups, of the same seeds and draws.
+    extent
+        Another measure of how far groups are apart; it is 0 where all are alike, and twice as
+        large where all differences are.
     """
+    extent = extent or widest
     rng = np.random.default_rng(0)
     draws = _number_of_draws(sum(len(kind) for kind in kinds), kinds[0][0])
     noisy = [_noisy(kind, draws, rng) for kind in kinds]
-    seen = max(_extent([n.rate[:, None] for n in noisy]).item(), 1e-9)
-    profiles = _profiles([_plausible(n, rng) for n in noisy])
-    sizes = _sizes(seen, noisy)
-    drawn = np.array([_seen_if(size, profiles, noisy) for size in sizes])
+    seen = max(extent([n.rate[:, None] for n in noisy]).item(), 1e-9)
+    profiles = _profiles([_plausible(n, rng) for n in noisy], extent)
+    sizes = _sizes(seen, noisy, extent)
+    drawn = np.array([_seen_if(size, profiles, noisy, extent) for size in sizes])
     at_least, at_most = (drawn >= seen).mean(axis=1), (drawn <= seen).mean(axis=1)
     no_less = max(seen, float(np.quantile(drawn[0], LUCKY)))
     low = _first(sizes, at_least, TOO_LITTLE)
     high = _last(sizes, (drawn <= no_less).mean(axis=1), TOO_MUCH)
-    shipped = _of_one_model(noisy, high / seen)
+    shipped = _of_one_model(noisy, high / seen, extent)
     return Inverted(low, max(high, shipped), low, high, _last(sizes, at_most, 0.5))
 
 
@@ -117,9 +124,17 @@ def _number_of_draws(n_groups: int, estimate: Estimate) -> int:
     return min(replicates, max(_MOST_NUMBERS // n_groups, 200))
 
 
-def _extent(kinds: Sequence[Array]) -> Array:
+def widest(kinds: Sequence[Array]) -> Array:
     """Return the largest range over groups: (n_groups, draws) of each kind -> (draws,)."""
     return np.asarray(np.max([np.ptp(kind, axis=0) for kind in kinds], axis=0))
+
+
+def deviation(kinds: Sequence[Array]) -> Array:
+    """Return the root of the mean over kinds of the variance between groups: (draws,).
+
+    (n_groups, draws) of each kind.
+    """
+    return np.asarray(np.sqrt(np.mean([kind.var(axis=0, ddof=1) for kind in kinds], axis=0)))
 
 
 def _noisy(
@@ -229,32 +244,34 @@ def _plausible(noisy: Noisy, rng: np.random.Generator) -> Array:
     return np.asarray(posterior + noise * np.sqrt(kept * variance[:, None]))
 
 
-def _profiles(plausible: Sequence[Array]) -> list[Array]:
+def _profiles(plausible: Sequence[Array], extent: Extent) -> list[Array]:
     """Return each draw of rates about its mean, scaled so that the gap is 1."""
-    extent = np.maximum(_extent(plausible), 1e-9)
-    return [(rates - rates.mean(axis=0)) / extent for rates in plausible]
+    size = np.maximum(extent(plausible), 1e-9)
+    return [(rates - rates.mean(axis=0)) / size for rates in plausible]
 
 
-def _sizes(seen: float, noisy: Sequence[Noisy]) -> Array:
+def _sizes(seen: float, noisy: Sequence[Noisy], extent: Extent) -> Array:
     """Return the sizes of the gap that are tried: from 0 to far beyond what was seen."""
-    varies = _extent([n.rate[:, None] + n.error for n in noisy]).std()
+    varies = extent([n.rate[:, None] + n.error for n in noisy]).std()
     return np.linspace(0, seen + 5 * max(float(varies), 1e-6), _SIZES)
 
 
-def _seen_if(size: float, profiles: Sequence[Array], noisy: Sequence[Noisy]) -> Array:
+def _seen_if(
+    size: float, profiles: Sequence[Array], noisy: Sequence[Noisy], extent: Extent
+) -> Array:
     """Return draws of the gap that one would see if the true one had this size."""
     pairs = zip(profiles, noisy, strict=True)
-    return _extent([size * profile + n.error for profile, n in pairs])
+    return extent([size * profile + n.error for profile, n in pairs])
 
 
-def _of_one_model(noisy: Sequence[Noisy], times: float) -> float:
+def _of_one_model(noisy: Sequence[Noisy], times: float, extent: Extent) -> float:
     """Return the mean gap of single models where the mean rates' gap is `times` that seen."""
     rng = np.random.default_rng(1)
     models = []
     for n in noisy:
         own = np.sqrt(n.apart) * rng.standard_normal((len(n.rate), _SHIPPED))
         models.append(((n.rate - n.rate.mean()) * times)[:, None] + own)
-    return float(_extent(models).mean())
+    return float(extent(models).mean())
 
 
 def _first(sizes: Array, chance: Array, level: float) -> float:

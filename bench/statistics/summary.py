@@ -11,7 +11,7 @@ import numpy as np
 
 from ..schema import Array
 from .estimates import Estimate, Family, bias
-from .hybrid import FEWEST_GROUPS, Inverted, inverted_gap, inverted_worst
+from .hybrid import FEWEST_GROUPS, Inverted, deviation, inverted_gap, inverted_worst
 from .moderation import Prior, prior
 from .spread import Part, Spread, examples_in_seeds, seeds_part
 
@@ -115,4 +115,6 @@ def _inverted(estimate: Estimate) -> Inverted | None:
         return None
     if estimate.family == "gap":
         return inverted_gap(estimate.parts)
+    if estimate.family == "error":  # made of groups: how much they deviate
+        return inverted_gap(estimate.parts, deviation)
     return inverted_worst(rates) if estimate.family == "worst" else None
