@@ -312,6 +312,87 @@ def test_code_in_a_data_set_is_not_run(folder):
     assert not canary.exists()
 
 
+@pytest.mark.parametrize(
+    "named",
+    [
+        "/etc/hostname",
+        "../outside.csv",
+        "train/../../outside.csv",
+        "http://127.0.0.1:1/train.csv",
+        "hf://datasets/a/b/train.csv",
+        "~/train.csv",
+        "zip://train.csv::train.zip",
+    ],
+)
+@pytest.mark.parametrize("form", ["{}", "[{}]", "[{{split: train, path: {}}}]"])
+def test_data_files_elsewhere_are_refused(folder, named, form):
+    written = form.format(f'"{named}"')
+    readme = f"---\nconfigs:\n- config_name: default\n  data_files: {written}\n---\n"
+    (folder / "README.md").write_text(readme)
+    with pytest.raises(BadInputError, match="which is not in the folder"):
+        hub.Hub(name="pairs", folder=folder.parent).load()
+
+
+def test_data_files_inside_are_read(folder):
+    (folder / "README.md").write_text(
+        "---\nconfigs:\n- config_name: default\n  data_files:\n  - split: train\n"
+        "    path: train.parquet\n  - split: validation\n    path: validation.parquet\n"
+        "  - split: test\n    path: test.parquet\n---\n"
+    )
+    assert len(hub.Hub(name="pairs", folder=folder.parent).load().text) == 180
+
+
+def test_a_link_out_of_the_folder_is_refused(folder):
+    outside = write(folder.parent / "outside.parquet", table(60))
+    (folder / "test.parquet").unlink()
+    (folder / "test.parquet").symlink_to(outside)
+    with pytest.raises(BadInputError, match="a link that leads out of the folder"):
+        hub.Hub(name="pairs", folder=folder.parent).load()
+
+
+def test_a_file_gets_every_class_on_every_side(tmp_path):
+    rare = ["yes" if i % 111 == 0 else "no" for i in range(600)]
+    rows = table().set_column(2, "label", pa.array(rare))
+    write(tmp_path / "rows.parquet", rows)
+    task = files.Files(path="rows.parquet", groups=("sex",), folder=tmp_path).load()
+    for split in ("train", "validation", "test"):
+        assert set(task.label[task.split == split].tolist()) == {0, 1}
+
+
+def test_a_class_that_only_the_test_split_has_is_a_caution(tmp_path):
+    split = ["train", "validation", "test"] * 200
+    label = ["rare" if i > 590 and split[i] == "test" else "ab"[i % 2] for i in range(600)]
+    rows = table().set_column(2, "label", pa.array(label)).append_column("s", pa.array(split))
+    write(tmp_path / "rows.csv", rows)
+    task = files.Files(path="rows.csv", split="s", folder=tmp_path).load()
+    assert any("'rare'" in w and "cannot be learnt" in w for w in task.card.warnings)
+
+
+@pytest.mark.parametrize("reader", ["csv", "parquet", "jsonl"])
+@pytest.mark.parametrize(("value", "said"), [("nan", "missing value"), ("[0, 1]", "multi-label")])
+def test_labels_that_are_none(tmp_path, reader, value, said):
+    rows = table().to_pylist()
+    rows[3]["label"] = value
+    write(tmp_path / f"rows.{reader}", pa.Table.from_pylist(rows))
+    with pytest.raises(BadInputError, match=said):
+        files.Files(path=f"rows.{reader}", folder=tmp_path).load()
+
+
+@pytest.mark.parametrize("reader", ["csv", "parquet", "jsonl"])
+def test_rows_without_annotation_may_stay(tmp_path, reader):
+    rows = table().to_pylist()
+    for i, row in enumerate(rows):
+        row["score"] = None if i % 5 == 0 else (0.0, 0.25, 0.75)[i % 3]
+    write(tmp_path / f"rows.{reader}", pa.Table.from_pylist(rows))
+    options = {"path": f"rows.{reader}", "groups": ("score",), "folder": tmp_path}
+    with pytest.raises(BadInputError, match="group_threshold"):
+        files.Files(**options, incomplete="keep_unannotated").load()
+    task = files.Files(**options, incomplete="keep_unannotated", group_threshold=0.5).load()
+    assert len(task.text) == 600
+    assert set(task.groups["score"].tolist()) == {"", "score", "not score"}
+    assert any("120 rows are not annotated" in w for w in task.card.warnings)
+
+
 def test_hub_fingerprint(folder):
     options = {"name": "pairs", "folder": folder.parent}
     before = hub.Hub(**options).fingerprint()

@@ -11,7 +11,7 @@ import pyarrow as pa
 
 from ..reading import columns
 from ..schema import Array, BadInputError, Task, TaskCard
-from . import _tabular
+from . import _inside, _tabular
 
 _SPLIT = "split"  # our name of the column that says which split a row was in
 
@@ -114,6 +114,8 @@ def _read(origin: _Origin, chosen: Hub, *, everything: bool = False) -> pa.Table
     import datasets
 
     datasets.disable_progress_bars()
+    if origin.is_local:
+        _inside.check(origin.path)
     try:
         found = datasets.load_dataset(
             str(origin.path) if origin.is_local else origin.name,
