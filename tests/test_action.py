@@ -25,8 +25,8 @@ STRICT = '[[gate]]\nmetric = "accuracy"\nmax_loss = 0.001\non_inconclusive = "fa
 pytestmark = pytest.mark.slow
 
 
-def write(path, *, n=1500, wrong=5, first=0):
-    """Write predictions of which one in `wrong` is wrong."""
+def write(path, *, n=1500, wrong=5, first=0, shift=0):
+    """Write predictions of which one in `wrong` is wrong, others with another `shift`."""
     path.parent.mkdir(exist_ok=True)
     with path.open("w", newline="") as file:
         writer = csv.writer(file)
@@ -34,7 +34,7 @@ def write(path, *, n=1500, wrong=5, first=0):
         for i in range(n):
             label = i % 2
             right = 0.55 + (i * 37 % 100) / 250
-            p = right if (label == 1) == (i * 7919 % wrong != 0) else 1 - right
+            p = right if (label == 1) == ((i + shift) * 7919 % wrong != 0) else 1 - right
             writer.writerow([first + i, label, p, "abc"[i % 3]])
 
 
@@ -133,7 +133,7 @@ def test_the_exit_code_is_the_gates(ready, code):
     elif code == 2:
         inputs["label"] = "nothing"
     elif code == 3:
-        write(predictions / "new.csv", wrong=6)
+        write(predictions / "new.csv", shift=1)
         (ready.workspace / "rules.toml").write_text(STRICT)
         inputs["rules"] = "rules.toml"
     elif code == 4:
