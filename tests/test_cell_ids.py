@@ -247,6 +247,7 @@ def run(file, *changes):
 
     wishes = stages.Wishes(
         file=changed,
+        text=changed.read_text(),
         runs=file.with_name("runs"),
         only=(),
         jobs="1",
