@@ -26,6 +26,7 @@ class Panic(BaseException):
 
 
 def panics():
+    os.write(2, b"thread '<unnamed>' panicked\n")
     raise Panic("called `Option::unwrap()` on a `None` value")
 
 
@@ -40,12 +41,13 @@ WAYS = {
 
 
 @pytest.mark.parametrize("way", WAYS)
-def test_every_way_to_end_is_one_line(way):
+def test_every_way_to_end_is_one_line(way, capfd):
     function, arguments, message = WAYS[way]
     with pytest.raises(BadInputError) as refused:
         processes.limited(function, *arguments, limits=LIMITS, where="x")
     assert message in str(refused.value)
     assert len(str(refused.value).splitlines()) == 1
+    assert capfd.readouterr() == ("", "")
 
 
 def test_a_result_comes_back_and_what_takes_too_long_is_ended():

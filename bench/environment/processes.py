@@ -134,6 +134,8 @@ def _child(
 ) -> None:
     """Run a function; send why it failed and None, or None and its result."""
     os.environ["TOKENIZERS_PARALLELISM"] = "true"
+    if not os.environ.get("TUNEFAIR_TRACEBACK"):
+        _silence()  # a library that aborts prints a trace; the caller says why in one line
     allowed = _address_space() + granted
     resource.setrlimit(resource.RLIMIT_AS, (allowed, allowed))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
@@ -146,6 +148,13 @@ def _child(
             pipe.send((_reason(error, where, granted), None))
         sys.exit(1)
     pipe.send((None, result))
+
+
+def _silence() -> None:
+    """Let nothing more be printed by this process, by libraries in other languages too."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    for descriptor in (1, 2):
+        os.dup2(nowhere, descriptor)
 
 
 def _reason(error: BaseException, where: str, granted: int) -> str:
