@@ -19,7 +19,8 @@ from tests.test_fuzz import called
 from tunefair.measuring import of_file
 from tunefair.reading import class_names, foreign, pairs
 from tunefair.reading.foreign import Columns
-from tunefair.schema import BadInputError
+from tunefair.schema import BadInputError, Predictions
+from tunefair.storage import records
 
 READERS = ("csv", "tsv", "parquet", "jsonl", "json")
 N = 200
@@ -443,3 +444,43 @@ def test_a_gate_prints_what_was_assumed(tmp_path):
     )
     assert code in {0, 3}
     assert "rows are paired by their number" in printed
+
+
+@pytest.fixture
+def own_file(tmp_path):
+    """What a cell of a run leaves: two splits and a view, the positive class named "0"."""
+    path = tmp_path / "predictions.parquet"
+
+    def part(prefix: str, n: int) -> Predictions:
+        return Predictions(
+            example_id=np.array([f"{prefix}{i}" for i in range(n)]),
+            label=Y[:n],
+            groups={"sex": np.array(GOOD["g"][:n])},
+            prediction=MADE[:n],
+            probability=np.column_stack([1 - P[:n], P[:n]]),
+            classes=("1", "0"),
+        )
+
+    answers = {("validation", "original"): part("v", 80), ("test", "original"): part("t", 120)}
+    answers["test", "swap"] = part("t", 90)
+    records.write_predictions(path, answers)
+    return path
+
+
+def test_predictions_of_our_own_runs(own_file):
+    found, assumed = foreign.read(own_file, Columns())
+    assert len(found.label) == 120
+    assert found.classes == ("1", "0")
+    assert found.probability[:, 1] == pytest.approx(P[:120])
+    assert (found.label == Y[:120]).all()
+    assert list(found.groups) == ["group:sex"]
+    assert assumed == (
+        "read: split 'test' only, not 'validation' (--split)",
+        "read: view 'original' only, not 'swap' (--view)",
+    )
+    other, _ = foreign.read(own_file, Columns(split="validation"))
+    assert len(other.label) == 80
+    view, _ = foreign.read(own_file, Columns(view="swap"))
+    assert len(view.label) == 90
+    files = of_file.Files(test=own_file, validation=own_file)
+    assert len(of_file.evidence(files, Columns()).evidence[0].validation[0].label) == 80

@@ -13,7 +13,7 @@ import pytest
 
 from tests import _house
 from tunefair import suite
-from tunefair.reading import foreign
+from tunefair.reading import confined, foreign
 from tunefair.reading.foreign import Columns
 from tunefair.schema import BadInputError
 from tunefair.storage import files, records
@@ -88,6 +88,83 @@ def test_hostile_csv(content, said, tmp_path):
     (tmp_path / "p.csv").write_text(content)
     with pytest.raises(BadInputError, match=said):
         foreign.read(tmp_path / "p.csv", BINARY)
+
+
+def varint(number: int, length: int = 0) -> bytes:
+    """A number as Thrift's compact protocol writes it, padded to a length."""
+    rest, digits = number << 1, []
+    while rest or not digits:
+        digits.append(rest & 0x7F)
+        rest >>= 7
+    digits += [0] * (length - len(digits))
+    return bytes([*(digit | 0x80 for digit in digits[:-1]), digits[-1]])
+
+
+@pytest.mark.parametrize("lies", [("num_values", "total_uncompressed_size"), ("num_values",)])
+def test_a_footer_that_lies_about_its_columns(tmp_path, lies):
+    """By its footer each part has eight values; the pages say 20 million."""
+    path = tmp_path / "p.parquet"
+    ones = pa.table({"y": pa.array(np.zeros(2_000_000, np.int64))})
+    with pq.ParquetWriter(path, ones.schema, compression="zstd", write_statistics=False) as file:
+        for _ in range(10):
+            file.write_table(ones, row_group_size=2_000_000)
+    whole = path.read_bytes()
+    size = int.from_bytes(whole[-8:-4], "little")
+    footer = whole[-8 - size : -8]
+    part = pq.read_metadata(path).row_group(0).column(0)
+    for name in lies:
+        true = varint(getattr(part, name))
+        assert true in footer
+        footer = footer.replace(true, varint(8, len(true)))
+    path.write_bytes(whole[: -8 - size] + footer + whole[-8:])
+    with pytest.raises(BadInputError, match=r"not a complete Parquet file|unpack to"):
+        foreign.read(path, Columns(label="y", prediction="y"))
+
+
+@pytest.fixture
+def request_for(tmp_path):
+    (tmp_path / "p.parquet").write_bytes(b"few")
+    return {"path": str(tmp_path / "p.parquet"), "columns": [], "out": str(tmp_path / "o")}
+
+
+def test_a_reading_that_takes_too_much_memory_is_ended(request_for):
+    def greedy(path, columns):
+        return pa.table({"x": np.ones(10**9)})
+
+    outcome, message = confined._forked(request_for, greedy)
+    assert outcome == "refused"
+    assert "3 bytes that take more than 1 GiB" in message
+
+
+def test_a_reading_that_takes_too_long_is_ended(request_for, monkeypatch):
+    def endless(path, columns):
+        while True:
+            pass
+
+    monkeypatch.setattr(confined, "_seconds", lambda path: 1.0)
+    outcome, message = confined._forked(request_for, endless)
+    assert outcome == "refused"
+    assert "takes longer than 1 s" in message
+
+
+def test_a_reading_that_writes_too_much_or_dies_is_refused(request_for):
+    def dying(path, columns):
+        os._exit(3)
+
+    assert confined._forked(request_for, dying)[0] == "refused"
+
+
+def test_escaped_keys_take_little_memory(tmp_path):
+    """Made into columns they would take gigabytes."""
+    path = tmp_path / "p.jsonl"
+    line = '{{"y": {y}, "p": 0.5, {keys}}}'
+    keys = ", ".join(f'"\\u0061{k}": 1' for k in range(60))
+    rows = (line.format(y=i % 2, keys=keys.replace("a", f"a{i}x")) for i in range(800))
+    path.write_text("\n".join(rows))
+    command = [sys.executable, "-c", LIMITED, str(3 * 2**30), "audit", path]
+    arguments = ["--label", "y", "--probability", "p", "--replicates", "100"]
+    done = subprocess.run([*command, *arguments], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
 
 
 SUITES = {

@@ -32,6 +32,8 @@ def read(path: Path, columns: Sequence[str]) -> pa.Table:
     texts = [name for name in columns if _is_text(kinds.field(name).type)]
     with pq.ParquetFile(path, read_dictionary=texts) as file:
         table = file.read(columns=list(columns))
+        if columns and table.num_rows != file.metadata.num_rows:
+            raise pa.ArrowInvalid("the footer says another number of rows than the pages hold")
     unpacked.check(path, sum(_length(column) for column in table.columns))
     fields = [kinds.field(name) for name in table.column_names]
     about = dict(table.schema.metadata or {})
