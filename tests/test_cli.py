@@ -44,7 +44,7 @@ def test_a_run_leaves_a_report_and_measurements_with_the_interface_keys(run):
     rows = json.loads((runs / "small" / "measurements.json").read_text())
     keys = (
         "audit metric attribute group view posthoc value corrected low high n floor_mean "
-        "floor_p95 undefined strategy seed"
+        "floor_p95 undefined strategy seed systematic_low systematic_high"
     )
     assert all(list(row) == keys.split() for row in rows)
     found = {row["strategy"] for row in rows}
