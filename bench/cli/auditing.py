@@ -5,6 +5,7 @@ from typing import Annotated, Any
 
 import typer
 
+from ..reporting import inert
 from . import options
 from .consoles import err, out
 
@@ -74,8 +75,7 @@ def audit(
 def _print(heading: str, *assumptions: str) -> None:
     """Print what was read, and under it what was assumed."""
     for line in (heading, *(f"! {text}" for text in assumptions)):
-        safe = "".join(c if c.isprintable() else repr(c)[1:-1] for c in line)
-        out.print(safe, markup=False, highlight=False, soft_wrap=True)
+        out.print(inert.line(line), markup=False, highlight=False, soft_wrap=True)
 
 
 def audit_data(
