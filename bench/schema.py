@@ -83,7 +83,8 @@ class Predictions:
     Raises
     ------
     ValueError
-        Columns differ in length, ids repeat, or probabilities are no distribution.
+        Columns differ in length, ids repeat, a prediction is no class, or probabilities are no
+        distribution.
     """
 
     example_id: Array  # (n,) str, stable across runs: what makes comparisons paired
@@ -106,11 +107,10 @@ class Predictions:
             raise ValueError("every column needs one row an example")
         if len(np.unique(self.example_id)) != n:
             raise ValueError("example_id repeats")
+        if n and not 0 <= self.prediction.min() <= self.prediction.max() < len(self.classes):
+            raise ValueError("a prediction is none of the classes")
         if self.probability is not None:
-            if self.probability.shape != (n, len(self.classes)):
-                raise ValueError("probability needs one column a class")
-            if not np.allclose(self.probability.sum(axis=1), 1, atol=1e-4):
-                raise ValueError("probabilities do not sum to 1")
+            _check_distribution(self.probability, (n, len(self.classes)))
 
     def take(self, rows: Array) -> "Predictions":
         """Return the given rows: a group, a shuffle or a pairing."""
@@ -128,6 +128,15 @@ class Predictions:
     def with_probability(self, probability: Array) -> "Predictions":
         """Return the same examples with new probabilities and their argmax as prediction."""
         return replace(self, probability=probability, prediction=probability.argmax(axis=1))
+
+
+def _check_distribution(probability: Array, shape: tuple[int, int]) -> None:
+    if probability.shape != shape:
+        raise ValueError("probability needs one column a class")
+    if not np.allclose(probability.sum(axis=1), 1, atol=1e-4):
+        raise ValueError("probabilities do not sum to 1")
+    if probability.size and probability.min() < 0:
+        raise ValueError("a probability is negative")
 
 
 Currency = Literal["flops", "tokens", "examples", "steps", "seconds"]

@@ -59,19 +59,21 @@ def _check_spellings(file: File, column: str, found: Categories) -> None:
             f"column {column!r}: {value!r} ({rows} rows) is a class; if it means that nothing "
             f"is known: --missing {value}"
         )
-    twins = [value for value in found.values if _twin(value, found.values)]
-    if twins:
-        one, two = twins[0], _twin(twins[0], found.values)
+    if found_twins := twins(found.values):
+        one, two = found_twins
         notes.append(
             f"column {column!r}: {one!r} and {two!r} are two classes; if they are one: "
             f"--classes {one}={two},…"
         )
 
 
-def _twin(value: str, values: Sequence[str]) -> str:
-    """Return another value that differs in case only."""
-    same = (v for v in values if v != value and v.casefold() == value.casefold())
-    return next(same, "")
+def twins(values: Sequence[str]) -> tuple[str, str] | None:
+    """Return the first two values that differ in case only; None where no two do."""
+    first: dict[str, str] = {}
+    for value in values:
+        if first.setdefault(value.casefold(), value) != value:
+            return first[value.casefold()], value
+    return None
 
 
 def check_no_fractions(source: Source, column: str, found: Categories, way_out: str) -> None:

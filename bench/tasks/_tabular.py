@@ -207,7 +207,12 @@ def _check_label(source: Source, table: Table, found: Categories, notes: list[st
             source.refuse(table.label, int(rows.argmax()), reason, value=value)
         notes.append(
             f"Label {value!r} ({int(rows.sum())} rows) is a class; if it means that nothing is "
-            f'known: missing = ["{value}"].'
+            f'known: missing = ["{value}"] in [task], --missing {value} here.'
+        )
+    if twins := labels.twins(found.values):
+        one, two = twins
+        notes.append(
+            f"Labels {one!r} and {two!r} are two classes; if they are one, write them alike."
         )
 
 
@@ -228,7 +233,8 @@ def _group(source: Source, table: Table, column: str, notes: list[str]) -> Array
         labels.check_no_fractions(source, column, found, _MEMBER)
     suspects = spellings.like_missing(found.values, table.missing)
     if suspects:
-        notes.append(f"{spellings.missing_or_group(column, found, suspects)}.".capitalize())
+        said = spellings.missing_or_group(column, found, suspects)
+        notes.append(f"{said[0].upper()}{said[1:]}.")
     return _noted(found.strings, column, notes)
 
 
