@@ -10,6 +10,7 @@ from pydantic import TypeAdapter
 
 from . import plugins
 from . import task as tasks
+from .audit import load_all
 from .environment import processes
 from .environment.processes import Limits
 from .facts import CutTexts, FactTable
@@ -17,7 +18,7 @@ from .planning import compose, model_folder, plan
 from .planning.identity import TaskContent, content_of
 from .schema import Array, BadInputError, Task
 from .storage import files, records
-from .suite import ModelChoice, Suite, TaskChoice, Training
+from .suite import AuditChoice, ModelChoice, Suite, TaskChoice, Training
 
 CUT_ROWS = "cut.npy"  # written by `training.tokens`, which imports torch
 DATA_AUDIT = "data_audit.json"
@@ -97,6 +98,7 @@ def _prepare(suite: Suite, folder: Path, cache: Path) -> Prepared:
     task = records.read_task(task_folder / TASK_FILE)
     attribute = mitigated_attribute(suite, task)
     check_selection(suite.training, task, attribute)
+    check_audits(suite.audit, task)
     content = content_of(task, compose.trainable_views(task))
     cells = plan.cells(suite, folder=folder, task=content, model=model_id, attribute=attribute)
     for cell in {cell.label: cell for cell in cells}.values():
@@ -179,6 +181,21 @@ def check_selection(training: Training, task: Task, attribute: str) -> None:
             f"training.selection = {training.selection!r}: needs groups; task {task.name!r} has "
             "none; choose 'last' or 'validation_log_loss'"
         )
+
+
+def check_audits(chosen: AuditChoice, task: Task) -> None:
+    """Refuse an audit that a suite names and that this task, or any run, has nothing for."""
+    test = task.split == "test"
+    ways_out = {"before": "`tunefair audit FILE --compare OLD` has them; leave the audit out"}
+    if not any((texts[test] != "").any() for texts in task.views.values()):
+        ways_out["views"] = "ask for the task's views or give a lexicon, or leave the audit out"
+    lacked = {"before": "answers of a model before", "views": "changed texts (views)"}
+    for name, audit in load_all(chosen.audits).items():
+        for need in sorted(audit.needs & ways_out.keys()):
+            raise BadInputError(
+                f"audit.audits: {name!r} needs {lacked[need]}, of which task {task.name!r} has "
+                f"none for its test examples; {ways_out[need]}"
+            )
 
 
 def mitigated_attribute(suite: Suite, task: Task) -> str:

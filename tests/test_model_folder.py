@@ -2,11 +2,14 @@
 
 import json
 import os
+import re
 import shutil
 import struct
 import sys
+from pathlib import Path
 
 import pytest
+import transformers
 
 from tests import _house, _tiny
 from tunefair.cli import app
@@ -274,3 +277,24 @@ def test_a_weight_file_that_is_cut_is_refused(house):
     path.write_bytes(path.read_bytes()[:-1])
     with pytest.raises(BadInputError, match="not safetensors"):
         model_folder.fingerprint(ModelChoice(source=str(folder)))
+
+
+OPENED = re.compile(r"VOCAB_FILES_NAMES\s*=\s*\{(.*?)\}", re.DOTALL)
+
+
+def test_every_file_that_a_tokenizer_may_open_is_in_the_fingerprint(tmp_path):
+    root = Path(transformers.__file__).parent
+    tables = [m for f in root.glob("models/*/*.py") for m in OPENED.findall(f.read_text())]
+    named = {name for table in tables for name in re.findall(r':\s*"([^"]+\.\w+)"', table)}
+    assert len(named) > 20, "transformers states these names in another way now"
+    named |= {"chat_template.jinja", "qwen.tiktoken", "vocab.bpe"}
+    folder = tmp_path / "model"
+    shutil.copytree(_tiny.model_folder(), folder)
+    before = model_folder.fingerprint(ModelChoice(source=str(folder)))
+    for name in sorted(name for name in named if not (folder / name).exists()):
+        (folder / name).write_text("{}")
+        after = model_folder.fingerprint(ModelChoice(source=str(folder)))
+        assert after != before, name
+        (folder / name).unlink()
+    (folder / "README.md").write_text("words about it")
+    assert model_folder.fingerprint(ModelChoice(source=str(folder))) == before

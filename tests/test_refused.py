@@ -115,3 +115,16 @@ def test_a_hub_model_without_a_revision(refused, tmp_path):
 def test_a_first_stage_that_the_budget_does_not_pay(refused):
     said = refused(strategy("jtt"), ("[strategies.full]\n", ""), ("amount = 6", "amount = 2"))
     assert "budget: 0.6 steps do not pay for one step" in said
+
+
+@pytest.mark.parametrize(
+    ("audit", "said"),
+    [
+        ("counterfactual", "'counterfactual' needs changed texts (views), of which task"),
+        ("flips", "'flips' needs answers of a model before"),
+    ],
+)
+def test_an_audit_that_nothing_here_could_answer(audit, said, refused):
+    line = refused(('"trade_off"]', f'"trade_off", "{audit}"]'))
+    assert said in line
+    assert "leave the audit out" in line

@@ -17,8 +17,12 @@ from ..storage import files
 from ..suite import ModelChoice
 
 _PACKAGE = "package:"
-_CONTENT = {".json", ".safetensors", ".txt", ".model"}
-"""Suffixes of weights, configuration and tokenizer: what makes a model this model."""
+_CONTENT = {
+    ".json", ".safetensors", ".txt", ".model", ".bpe", ".codes", ".jinja", ".spm", ".tiktoken",
+    ".tokenizer", ".vocab",
+}  # fmt: skip
+"""Suffixes of weights, configuration and tokenizer: what makes a model this model. They are those
+of every file that a tokenizer of transformers may open (a test looks), and of older ones."""
 _CONFIGURATIONS = (
     "config.json", "tokenizer_config.json", "processor_config.json", "preprocessor_config.json",
 )  # fmt: skip
