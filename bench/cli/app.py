@@ -13,7 +13,7 @@ import typer
 from .. import __version__
 from ..reporting import inert
 from ..schema import BadInputError
-from . import auditing
+from . import auditing, exporting
 from . import options as shared
 from .consoles import err, out
 
@@ -179,6 +179,9 @@ def _report(folder: Path, out_file: Path | None, baseline: Path | None) -> None:
 
 app.command()(auditing.audit)
 app.command("audit-data")(auditing.audit_data)
+app.command()(exporting.export)
+app.command()(exporting.verify)
+app.command()(exporting.predict)
 
 
 @app.command()

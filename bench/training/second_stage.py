@@ -30,22 +30,9 @@ def revised(cell: Cell, trained: Outcome) -> Outcome:
     strategy = cell.strategy()
     begun = time.perf_counter()
 
-    def visible(table: Predictions) -> Predictions:
-        """Return copies, of the mitigated attribute alone: a strategy may write into them."""
-        groups = {a: column.copy() for a, column in table.groups.items() if a == cell.attribute}
-        hidden = None if table.hidden is None else table.hidden.astype(np.float32)
-        return replace(
-            table,
-            label=table.label.copy(),
-            groups=groups,
-            prediction=table.prediction.copy(),
-            probability=None if table.probability is None else table.probability.copy(),
-            hidden=hidden,
-        )
-
     def revise(table: Predictions) -> Predictions:
-        unlabelled = replace(visible(table), label=np.full_like(table.label, UNKNOWN))
-        revised = strategy.revise(visible(trained.validation), unlabelled)
+        validation = visible(trained.validation, cell.attribute)
+        revised = strategy.revise(validation, unlabelled(table, cell.attribute))
         if not np.array_equal(revised.example_id, table.example_id):
             raise CellFailedError(
                 f"{cell.use}: revise() returned other examples than it was given"
@@ -62,6 +49,25 @@ def revised(cell: Cell, trained: Outcome) -> Outcome:
         ledger = replace(ledger, **seconds)
     train = trained.train if cell.answers_training else None
     return replace(trained, validation=validation, test=test, ledger=ledger, train=train)
+
+
+def visible(table: Predictions, attribute: str) -> Predictions:
+    """Return copies, of the mitigated attribute alone: a strategy may write into them."""
+    groups = {a: column.copy() for a, column in table.groups.items() if a == attribute}
+    hidden = None if table.hidden is None else table.hidden.astype(np.float32)
+    return replace(
+        table,
+        label=table.label.copy(),
+        groups=groups,
+        prediction=table.prediction.copy(),
+        probability=None if table.probability is None else table.probability.copy(),
+        hidden=hidden,
+    )
+
+
+def unlabelled(table: Predictions, attribute: str) -> Predictions:
+    """Return what a strategy may see of the predictions that it revises."""
+    return replace(visible(table, attribute), label=np.full_like(table.label, UNKNOWN))
 
 
 def budget_left(cell: Cell, first: Outcome | None) -> Budget:

@@ -1,0 +1,1 @@
+"""From a finished cell to a folder that ships: weights, folds, proof, record, card, hub."""
