@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 import torch
 from peft import PeftModel
+from peft.utils import ModulesToSaveWrapper
 from safetensors import SafetensorError
 from torch import nn
 from transformers import (
@@ -95,12 +96,22 @@ def _merged(cell: Cell, folder: Path, classes: Sequence[str], pad: int) -> Any:
         warnings.filterwarnings("ignore", "`is_gradient_checkpointing` is deprecated")
         adapted: Any = PeftModel.from_pretrained(base, folder)
     try:
+        _unwrap(adapted)
         return adapted.merge_and_unload(safe_merge=True)
     except Exception as error:  # each adapter has its own reasons
         raise BadInputError(
             f"{cell.use}: its adapters cannot be merged into the model ({memory.line(error)}); "
             "there is no plain model to export"
         ) from None
+
+
+def _unwrap(adapted: nn.Module) -> None:
+    """Put modules that were trained in full in their places: not every method of peft does."""
+    for name, module in list(adapted.named_modules()):
+        if isinstance(module, ModulesToSaveWrapper):
+            parent, _, own = name.rpartition(".")
+            trained = module.modules_to_save[module.active_adapter]
+            setattr(adapted.get_submodule(parent), own, trained)
 
 
 def save(model: Model, cell: Cell, folder: Path) -> None:
