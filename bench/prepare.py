@@ -15,18 +15,21 @@ from .environment import processes
 from .environment.processes import Limits
 from .facts import CutTexts, FactTable
 from .planning import compose, model_folder, plan
-from .planning.identity import TaskContent, content_of
+from .planning.identity import TaskContent, content_of, digest
 from .schema import Array, BadInputError, Task
 from .storage import files, records
-from .suite import AuditChoice, ModelChoice, Suite, TaskChoice, Training
+from .suite import AuditChoice, BudgetChoice, ModelChoice, Suite, TaskChoice, Training
 
 CUT_ROWS = "cut.npy"  # written by `training.tokens`, which imports torch
+check = tasks.check
 DATA_AUDIT = "data_audit.json"
 TASK_FILE = "task.parquet"
 _SECONDS, _CHARACTERS_A_SECOND = 300.0, 20_000
 """What tokenising may take; honest tokenizers read a million characters a second."""
 _MEMORY_BYTES, _BYTES_A_CHARACTER = 4 * 2**30, 64
 """What it may take of memory; honest tokenizers need half of that."""
+_MODEL_COPIES = 8
+"""Sizes of the weights that counting operations may take of memory, in fp32 with gradients."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,6 +37,7 @@ class Prepared:
     """A suite that is ready to train: everything is checked, nothing is spent yet."""
 
     suite: Suite
+    """Its budget is an amount, also where it was given in epochs."""
     task: Task
     task_file: Path
     tokens_folder: Path
@@ -89,7 +93,8 @@ def prepare(suite: Suite, *, folder: Path, cache: Path) -> Prepared:
 def _prepare(suite: Suite, folder: Path, cache: Path) -> Prepared:
     source = source_of(suite, folder)
     task_id = tasks.identity(source)
-    model_id = model_folder.fingerprint(suite.model)
+    model = model_folder.placed(suite.model, folder)
+    model_id = model_folder.fingerprint(model)
     task_folder = cache / f"task-{task_id[:16]}"
     if not files.is_sealed(task_folder):
         loaded = source.load()
@@ -100,14 +105,21 @@ def _prepare(suite: Suite, folder: Path, cache: Path) -> Prepared:
     check_selection(suite.training, task, attribute)
     check_audits(suite.audit, task)
     content = content_of(task, compose.trainable_views(task))
-    cells = plan.cells(suite, folder=folder, task=content, model=model_id, attribute=attribute)
+    lay_out = partial(plan.cells, folder=folder, task=content, model=model_id, attribute=attribute)
+    suite, named = suite.model_copy(update={"model": model}), suite
+    cells = lay_out(_with_flops(suite, 1.0) if suite.budget.epochs else suite)
     for cell in {cell.label: cell for cell in cells}.values():
         compose.check(cell.strategy(), task, attribute, where=f"strategies.{cell.label}")
-    tokens_folder = cache / f"tokens-{content.texts[:16]}-{model_id[:16]}-{suite.model.max_tokens}"
+    tokens_folder = cache / f"tokens-{content.texts[:16]}-{model_id[:16]}-{model.max_tokens}"
     if not files.is_sealed(tokens_folder):
-        files.write_sealed(tokens_folder, partial(_encode, task, task_folder, suite.model))
+        files.write_sealed(tokens_folder, partial(_encode, task, task_folder, model))
+    if suite.budget.epochs:
+        reference = next(cell for cell in cells if cell.label == suite.measured_in)
+        counted = _flops(reference, suite.budget.epochs, task_folder / TASK_FILE, tokens_folder)
+        suite = _with_flops(suite, counted)
+        cells = lay_out(suite)
     return Prepared(
-        suite=suite,
+        suite=suite.model_copy(update={"model": named.model}),
         task=task,
         task_file=task_folder / TASK_FILE,
         tokens_folder=tokens_folder,
@@ -143,6 +155,43 @@ def _tokenise(task_file: Path, model: ModelChoice, folder: Path) -> None:
     tokens.encode(records.read_task(task_file), model, folder)
 
 
+def _with_flops(suite: Suite, amount: float) -> Suite:
+    return suite.model_copy(update={"budget": BudgetChoice(currency="flops", amount=amount)})
+
+
+def _flops(cell: plan.Cell, epochs: float, task_file: Path, tokens_folder: Path) -> float:
+    """Return what epochs of a strategy take, counted once and kept beside the tokens."""
+    cell = cell if cell.trains or not cell.first else cell.first
+    known = tokens_folder.parent / f"epochs-{digest([cell.definition, epochs])[:16]}.json"
+    if known.is_file():
+        with records.damage_named(known):
+            return float(files.read_json(known)["flops"])
+    size = model_folder.weights_bytes(cell.model)
+    limits = Limits(seconds=_SECONDS, memory_bytes=_MEMORY_BYTES + _MODEL_COPIES * size)
+    where = f"budget.epochs = {epochs:g}"
+    arguments = (cell, epochs, task_file, tokens_folder)
+    counted = float(processes.limited(_count, *arguments, limits=limits, where=where))
+    files.write(known, files.to_json({"flops": counted}))
+    return counted
+
+
+def _count(cell: plan.Cell, epochs: float, task_file: Path, tokens_folder: Path) -> float:
+    from .training import epochs as counting
+
+    return counting.flops(cell, epochs, task_file, tokens_folder)
+
+
+def budget_in_words(suite: Suite, prepared: Prepared) -> str:
+    """Return what binds each cell; of epochs also what they are in FLOPs."""
+    amount, currency = prepared.suite.budget.amount, prepared.suite.budget.currency
+    if suite.budget.epochs is None:
+        return f"{amount:.4g} {currency} a strategy and seed"
+    return (
+        f"{suite.budget.epochs:g} epochs of {suite.measured_in!r} are {amount:.3g} FLOPs, "
+        "which every strategy gets with every seed"
+    )
+
+
 def source_of(suite: Suite, folder: Path) -> tasks.TaskSource:
     """Return where a suite's task comes from; `folder` is that of its file."""
     return task_source(suite.task, folder=folder, folders=[folder / p for p in suite.task_path])
@@ -156,22 +205,6 @@ def task_source(
     Relative paths start at `folder`; task files of the user's own lie in `folders`.
     """
     return tasks.load(choice.source, choice.options, folder=folder, folders=folders)
-
-
-def check(task: Task) -> None:
-    """Refuse a task that cannot be trained or audited, naming what is wrong."""
-    for split in ("train", "validation", "test"):
-        rows = task.split == split
-        if not rows.any():
-            raise BadInputError(f"task {task.name!r}: no {split} examples")
-        if len(np.unique(task.label[rows])) < 2:  # noqa: PLR2004
-            raise BadInputError(f"task {task.name!r}: label: only one class in {split}")
-    for attribute, groups in task.groups.items():
-        if (groups == "").all():
-            raise BadInputError(f"task {task.name!r}: no example has a group in {attribute!r}")
-    empty = np.array([not text.strip() for text in task.text])
-    if empty.any():
-        raise BadInputError(f"task {task.name!r}: text is empty at {task.example_id[empty][0]}")
 
 
 def check_selection(training: Training, task: Task, attribute: str) -> None:

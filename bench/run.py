@@ -55,6 +55,9 @@ def run(suite: Suite, wishes: Wishes) -> int:
             prepared = prepare.prepare(
                 suite, folder=wishes.file.parent, cache=wishes.runs / ".cache"
             )
+        if suite.budget.epochs:
+            words = prepare.budget_in_words(suite, prepared)
+            wishes.console.print(f"budget: {words}", markup=False, highlight=False)
         jobs = jobs_of(prepared, folder, only=wishes.only, device=wishes.device)
         jobs = [replace(j, processes=wishes.processes if j.cell.trains else 1) for j in jobs]
         announce(jobs, folder, wishes.console)

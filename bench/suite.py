@@ -52,7 +52,8 @@ class ModelChoice(Record):
     """Which pretrained model, and how long a text it reads."""
 
     source: Name
-    """A folder, `package:NAME` for a model inside an installed package, or a hub name."""
+    """A folder, relative to the suite's file; `package:NAME` for a model inside an installed
+    package; or a hub name."""
     revision: str | None = None
     """Commit of a hub name; required there, so that a run can be repeated."""
     max_tokens: int = Field(default=128, ge=2)
@@ -67,6 +68,37 @@ class Budget(Record):
 
     currency: Currency
     amount: float = Field(gt=0, allow_inf_nan=False)
+
+
+class BudgetChoice(Record):
+    """What a suite says of its budget: a currency and an amount, or epochs."""
+
+    currency: Currency | None = None
+    amount: float | None = Field(default=None, gt=0, allow_inf_nan=False)
+    epochs: float | None = Field(default=None, gt=0, le=10_000, allow_inf_nan=False)
+    """Passes of the reference strategy over the training split. What they take in FLOPs is
+    counted once, and then binds every strategy."""
+
+    @model_validator(mode="after")
+    def _says_how_much(self) -> "BudgetChoice":
+        amount = self.currency is not None and self.amount is not None
+        if amount == (self.epochs is not None) or (self.currency is None) != (self.amount is None):
+            raise ValueError("give currency and amount, or epochs alone")
+        return self
+
+    @property
+    def words(self) -> str:
+        """The budget in a few words."""
+        if self.epochs is not None:
+            return f"{self.epochs:g} epochs of the reference"
+        return f"{self.amount:.4g} {self.currency}"
+
+    @property
+    def amount_in_currency(self) -> Budget | None:
+        """What binds; None for epochs, of which it is not known yet."""
+        if self.currency is None or self.amount is None:
+            return None
+        return Budget(currency=self.currency, amount=self.amount)
 
 
 class Training(Record):
@@ -174,7 +206,7 @@ class Suite(Record):
     description: str = ""
     task: TaskChoice
     model: ModelChoice
-    budget: Budget
+    budget: BudgetChoice
     training: Training = Training()
     strategies: dict[Name, StrategyChoice] = Field(min_length=1)
     seeds: tuple[Seed, ...] = Field(default=(0, 1, 2), min_length=1, max_length=10_000)
@@ -214,6 +246,12 @@ class Suite(Record):
     def reference_strategy(self) -> str:
         """The label that contrasts refer to."""
         return self.reference or next(iter(self.strategies))
+
+    @property
+    def measured_in(self) -> str:
+        """The label of the strategy whose epochs are meant: a yardstick has none."""
+        label = self.reference_strategy
+        return label if label in self.strategies else next(iter(self.strategies))
 
 
 def find(name_or_path: str) -> Path:

@@ -8,8 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from . import plugins
-from .schema import Array, Task
+from .schema import Array, BadInputError, Task
 
 PACKAGE = "tunefair.tasks"
 FOLDER = "folder"
@@ -79,3 +81,19 @@ def load(
     """
     kind = plugins.find(PACKAGE, name, TaskSource, folders)
     return plugins.with_options(kind, options, where=f"task: {name}", given={FOLDER: folder})
+
+
+def check(task: Task) -> None:
+    """Refuse a task that cannot be trained or audited, naming what is wrong."""
+    for split in ("train", "validation", "test"):
+        rows = task.split == split
+        if not rows.any():
+            raise BadInputError(f"task {task.name!r}: no {split} examples")
+        if len(np.unique(task.label[rows])) < 2:  # noqa: PLR2004
+            raise BadInputError(f"task {task.name!r}: label: only one class in {split}")
+    for attribute, groups in task.groups.items():
+        if (groups == "").all():
+            raise BadInputError(f"task {task.name!r}: no example has a group in {attribute!r}")
+    empty = np.array([not text.strip() for text in task.text])
+    if empty.any():
+        raise BadInputError(f"task {task.name!r}: text is empty at {task.example_id[empty][0]}")

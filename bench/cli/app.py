@@ -14,6 +14,7 @@ from .. import __version__
 from ..reporting import inert
 from ..schema import BadInputError
 from . import auditing, exporting
+from . import init as beginning
 from . import options as shared
 from .consoles import err, out
 
@@ -64,6 +65,9 @@ def options(
     ] = False,
 ) -> None:
     """Compare ways of fine-tuning a text classifier: equal budgets, honest audits."""
+
+
+app.command()(beginning.init)
 
 
 @app.command()
@@ -132,8 +136,8 @@ def plan(suite: SuiteName, runs: Runs = Path("runs"), seeds: Seeds = None) -> No
     out.print(listing.cells_table(rows, title=f"{chosen.name}: {path.name}"))
     for line in missing.explained(todo, folder, missing.previous(folder)):
         out.print(line, markup=False, highlight=False)
-    budget = chosen.budget
-    out.print(f"{len(cells)} cells, {budget.amount:.4g} {budget.currency} a strategy and seed")
+    budget = prepare.budget_in_words(chosen, prepared)
+    out.print(f"{len(cells)} cells, {budget}", markup=False, highlight=False)
 
 
 def _state(cell: str, todo: "Mapping[str, Work]", run: Path) -> str:

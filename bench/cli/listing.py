@@ -112,8 +112,8 @@ def _suites() -> Table:
     shown = Table("suite", "what it compares", "strategies", "budget of a cell")
     for path in sorted(suite.SUITES.glob("*.toml")):
         found = suite.read(path)
-        budget = f"{found.budget.amount:.4g} {found.budget.currency}"
-        shown.add_row(path.stem, found.description, ", ".join(found.strategies), budget)
+        strategies = ", ".join(found.strategies)
+        shown.add_row(path.stem, found.description, strategies, found.budget.words)
     return shown
 
 

@@ -69,20 +69,27 @@ def _start_fork_server() -> None:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
-def limited(function: Callable[..., Any], *arguments: Any, limits: Limits, where: str) -> Any:
+def limited(
+    function: Callable[..., Any],
+    *arguments: Any,
+    limits: Limits,
+    where: str,
+    preload: Sequence[str] = PRELOAD,
+) -> Any:
     """Return what a function returns that runs in a process of its own, within limits.
 
     Parameters
     ----------
     function, arguments : both, and the result, can be pickled; the function's module is ours
     where : the input that is read, for messages
+    preload : modules that the fork server imports once, if it is not started yet
 
     Raises
     ------
     BadInputError
         The function raises, takes more than it may, or ends its process.
     """
-    started = context()
+    started = context(preload)
     ours, theirs = started.Pipe(duplex=False)
     granted = min(limits.memory_bytes, int(_FREE_SHARE * memory.available_bytes()))
     process = started.Process(

@@ -4,7 +4,6 @@ Nothing here imports torch: a plan needs a model's identity, not the model.
 """
 
 import hashlib
-import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -12,6 +11,7 @@ from typing import Any
 from safetensors import SafetensorError, safe_open
 
 from ..environment import installed
+from ..hub import snapshots
 from ..schema import BadInputError
 from ..storage import files
 from ..suite import ModelChoice
@@ -40,31 +40,66 @@ _MOST_EXPERTS = 1000
 _MOST_LABELS = 100_000
 
 
-def locate(model: ModelChoice) -> tuple[str, str | None]:
-    """Return the folder of a local model, or the name and commit of one on the hub.
+def placed(model: ModelChoice, folder: Path) -> ModelChoice:
+    """Return the choice with its folder found from `folder`, that of the suite's file."""
+    if (found := folder / model.source).is_dir():
+        return model.model_copy(update={"source": str(found.resolve())})
+    return model
+
+
+def locate(model: ModelChoice) -> Path:
+    """Return the folder of a model; one of the hub is downloaded unless the cache holds it.
 
     Raises
     ------
     BadInputError
-        No such folder or package, no safetensors in it, or a hub name without a commit.
+        No such folder or package, no safetensors in it, a hub name without a commit, or one that
+        cannot be downloaded.
     """
-    if model.source.startswith(_PACKAGE):
-        name = model.source.removeprefix(_PACKAGE)
-        return str(installed.folder(name, "model.safetensors")), None
-    folder = Path(model.source)
-    if folder.is_dir():
-        for needed in ("config.json", "*.safetensors"):
-            if not any(folder.glob(needed)):
-                raise BadInputError(f"model.source = {model.source!r}: holds no {needed}")
-        return str(folder), None
-    if not re.fullmatch(r"[\w-][\w.-]*(/[\w.-]+)?", model.source):
-        raise BadInputError(f"model.source = {model.source!r}: no such folder")
-    if not re.fullmatch(r"[0-9a-f]{40}", model.revision or ""):
+    if commit := hub_commit(model):
+        return snapshots.snapshot(model.source, "model", commit)
+    return _local(model)
+
+
+def hub_commit(model: ModelChoice) -> str:
+    """Return the commit of a model of the hub; "" of a folder or a package.
+
+    Raises
+    ------
+    BadInputError
+        No such folder, or a hub name without a commit: it names today's.
+    """
+    path = Path(model.source)
+    if model.source.startswith(_PACKAGE) or (path.is_absolute() and path.is_dir()):
+        return ""
+    if path.is_dir() or not snapshots.NAME.fullmatch(model.source):
+        raise BadInputError(
+            f"model.source = {model.source!r}: no such folder; a relative path starts at the "
+            "suite's file"
+        )
+    if not snapshots.COMMIT.fullmatch(model.revision or ""):
         raise BadInputError(
             f"model.revision = {model.revision!r}: a hub name ({model.source}) needs its commit, "
             "40 hexadecimal digits, so that the run can be repeated"
+            f"{snapshots.todays_words(model.source, 'model')}"
         )
-    return model.source, model.revision
+    return model.revision or ""
+
+
+def _local(model: ModelChoice) -> Path:
+    if model.source.startswith(_PACKAGE):
+        name = model.source.removeprefix(_PACKAGE)
+        return installed.folder(name, "model.safetensors")
+    folder = Path(model.source)
+    for needed in ("config.json", "*.safetensors"):
+        if not any(folder.glob(needed)):
+            raise BadInputError(f"model.source = {model.source!r}: holds no {needed}")
+    return folder
+
+
+def weights_bytes(model: ModelChoice) -> int:
+    """Return the size of a model's weights on disk."""
+    return sum(path.stat().st_size for path in locate(model).glob("*.safetensors"))
 
 
 def fingerprint(model: ModelChoice) -> str:
@@ -78,10 +113,9 @@ def fingerprint(model: ModelChoice) -> str:
     BadInputError
         There is no such model, or its folder holds what is never read (see `check`).
     """
-    place, revision = locate(model)
-    if revision:
-        return hashlib.sha256(f"{place}@{revision}".encode()).hexdigest()
-    folder = Path(place)
+    if commit := hub_commit(model):
+        return hashlib.sha256(f"{model.source}@{commit}".encode()).hexdigest()
+    folder = _local(model)
     check(folder)
     total = hashlib.sha256()
     for path in sorted(p for p in folder.iterdir() if p.suffix in _CONTENT and p.is_file()):

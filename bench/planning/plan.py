@@ -133,7 +133,8 @@ def cells(
 
     Parameters
     ----------
-    suite, folder : the suite, and the folder that its `strategy_path` is relative to
+    suite, folder : the suite, its budget an amount, and the folder that its `strategy_path` is
+        relative to
     task, model : content of the data, and fingerprint of the pretrained model
     attribute : the mitigated group attribute, "" where the task has none
     """
@@ -145,10 +146,11 @@ def cells(
         for label, choice in suite.strategies.items()
     }
     common = _Common(suite=suite, path=path, task=task, model=model, attribute=attribute)
+    budget = suite.budget.amount_in_currency
+    if budget is None:
+        raise ValueError("epochs are counted before cells are laid out")
     wishes = _wishes(suite, task)
-    composed = {
-        label: common.cell(parts, suite.budget, wishes) for label, parts in compositions.items()
-    }
+    composed = {label: common.cell(parts, budget, wishes) for label, parts in compositions.items()}
     return [
         replace(_with_seed(cell, seed), label=label, asked=True)
         for label, cell in composed.items()

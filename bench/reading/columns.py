@@ -97,7 +97,7 @@ class Source:
                 f"{self.path}: column {column!r} has {many} distinct values, more than "
                 f"{_MOST_VALUES}; is it the right column? If so, make its values coarser"
             )
-        written = [_plain(value) for value in encoded.dictionary.to_pylist()]
+        written = [plain(value) for value in encoded.dictionary.to_pylist()]
         values = tuple(dict.fromkeys(written))
         for value in values:
             if _CONTROL.search(value):
@@ -114,7 +114,7 @@ class Source:
         Spaces around one and a final ".0" do not count, as for a category.
         """
         encoded = pc.dictionary_encode(pc.utf8_trim_whitespace(self.strings(column)))
-        names = [_plain(value) for value in encoded.dictionary.to_pylist()]
+        names = [plain(value) for value in encoded.dictionary.to_pylist()]
         if not names:
             raise BadInputError(f"{self.path}: column {column!r}: every cluster is missing")
         code = pc.fill_null(encoded.indices, -1).to_numpy()
@@ -249,7 +249,7 @@ def _first(mask: Column) -> int:
     return int(pc.index(mask, True).as_py())
 
 
-def _plain(value: str) -> str:
+def plain(value: str) -> str:
     """Return 1.0 as 1: integers become floats in a column where one is missing."""
     return value.split(".")[0] if re.fullmatch(_WHOLE, value) else value
 

@@ -10,15 +10,15 @@ _README = "README.md"
 _STANDALONE = ".huggingface.yaml"
 
 
-def check(folder: Path) -> None:
-    """Refuse a folder whose README names data files elsewhere, or that holds a link out of it.
+def check(folder: Path, inside: Path) -> None:
+    """Refuse a folder whose README names data elsewhere, or that holds a link out of `inside`.
 
     Raises
     ------
     BadInputError
         The file and the place that it leads to are named.
     """
-    whole = folder.resolve()
+    whole = inside.resolve()
     for file in folder.rglob("*"):
         if file.is_symlink() and not file.resolve().is_relative_to(whole):
             raise BadInputError(f"{file}: a link that leads out of the folder; put the file there")

@@ -21,7 +21,7 @@ from . import _near_duplicates, _split, _swap
 VERSION = 1
 """Of the split and the ids; part of every fingerprint."""
 
-_SPLITS = {
+SPLITS = {
     "train": "train",
     "training": "train",
     "validation": "validation",
@@ -104,7 +104,8 @@ def task(source: Source, table: Table, *, name: str, card: TaskCard) -> Task:
     """Return the rows of a table as a task.
 
     Without a split column, clusters of near-duplicates are assigned 70 : 10 : 20 within each label
-    and combination of groups. Without an id column, an id is the hash of the texts.
+    and combination of groups; where it names no validation, a tenth of train is taken so. Without
+    an id column, an id is the hash of the texts.
 
     Raises
     ------
@@ -123,6 +124,8 @@ def task(source: Source, table: Table, *, name: str, card: TaskCard) -> Task:
     views = _views(table.lexicon_file, text) if table.lexicon_file else {}
     if table.split_column:
         split = _given_split(source, table.split_column)
+        if not (split == "validation").any():
+            split = _with_validation(source, split, whole, [label, *groups.values()])
     else:
         split = _own_split(source, whole, [label, *groups.values()])
     notes += _lacking(label, classes, split)
@@ -289,12 +292,25 @@ def _kept(table: Table, views: Iterable[str]) -> tuple[str, ...]:
 
 def _given_split(source: Source, column: str) -> Array:
     found = source.categories(column)
-    side = [_SPLITS.get(value.lower(), "") for value in found.values]
+    side = [SPLITS.get(value.lower(), "") for value in found.values]
     split: Array = np.array([*side, ""], "<U10")[found.code]
     if (split == "").any():
         row = int((split == "").argmax())
         value = found.strings[row]
         source.refuse(column, row, "no split; train, validation and test are", value=str(value))
+    return split
+
+
+def _with_validation(
+    source: Source, split: Array, texts: Sequence[Array], strata: Sequence[Array]
+) -> Array:
+    """Return the split with a tenth of train as validation, near-duplicates together."""
+    train = np.flatnonzero(split == "train")
+    if not len(train):
+        return split
+    own = _own_split(source, [text[train] for text in texts], [of[train] for of in strata])
+    split = split.copy()
+    split[train[own == "validation"]] = "validation"
     return split
 
 
@@ -304,7 +320,7 @@ def _own_split(source: Source, texts: Sequence[Array], strata: Sequence[Array]) 
     stratum = list(zip(*(column.tolist() for column in strata), strict=True))
     split = _split.by_cluster(identities, cluster, stratum, salt=_SALT)
     split = _split.with_every_class(split, cluster, strata[0], identities, salt=_SALT)
-    if len(np.unique(split)) < len(set(_SPLITS.values())):
+    if len(np.unique(split)) < len(set(SPLITS.values())):
         raise BadInputError(
             f"{source.path}: {len(cluster)} rows in {len(np.unique(cluster))} clusters of "
             "near-duplicates are too alike or too few to assign to train, validation and test; "

@@ -18,8 +18,9 @@ class Files(_tabular.Table):
     path: str
     """The file, whose ending says what it is."""
     split: str = ""
-    """Column that says train, validation or test. Without it near-duplicates stay together and
-    are assigned 70 : 10 : 20 within each label and combination of groups."""
+    """Column that says train, validation or test; where nothing is validation, a tenth of train
+    is. Without it near-duplicates stay together and are assigned 70 : 10 : 20 within each label
+    and combination of groups."""
 
     @property
     def file(self) -> Path:

@@ -1,7 +1,6 @@
-"""A data set of the Hugging Face Hub at a pinned revision, or a local folder of the same form."""
+"""A data set of the Hugging Face Hub at a pinned commit, or a folder: split files, or saved."""
 
 import hashlib
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,9 +8,10 @@ from typing import Any
 
 import pyarrow as pa
 
+from ..hub import snapshots
 from ..reading import columns
 from ..schema import Array, BadInputError, Task, TaskCard
-from . import _inside, _tabular
+from . import _data_set, _tabular
 
 _SPLIT = "split"  # our name of the column that says which split a row was in
 
@@ -25,11 +25,14 @@ class _Origin:
     folder: Path
 
     def __post_init__(self) -> None:
-        if not self.is_local and not re.fullmatch(r"[0-9a-f]{40}", self.revision):
-            raise BadInputError(
-                f"task: name = {self.name!r}, revision = {self.revision!r}: no folder of that "
-                "name, and a hub data set needs the 40-digit commit it is pinned to"
-            )
+        if self.is_local or snapshots.COMMIT.fullmatch(self.revision):
+            return
+        named = snapshots.NAME.fullmatch(self.name)
+        raise BadInputError(
+            f"task: name = {self.name!r}, revision = {self.revision!r}: no folder of that "
+            "name, and a hub data set needs the 40-digit commit it is pinned to"
+            f"{snapshots.todays_words(self.name, 'dataset') if named else ''}"
+        )
 
     @property
     def path(self) -> Path:
@@ -42,6 +45,13 @@ class _Origin:
     @property
     def shown(self) -> str:
         return self.name if self.is_local else f"{self.name}@{self.revision}"
+
+    def splits(self, config: str) -> Mapping[str, Any]:
+        """Return split -> rows; of the hub downloaded unless the cache holds them."""
+        if self.is_local:
+            return _data_set.splits(self.path, config, self.shown)
+        folder = snapshots.snapshot(self.name, "dataset", self.revision, config)
+        return _data_set.splits(folder, config, self.shown, inside=folder.parents[1])
 
     @property
     def content(self) -> str:
@@ -60,7 +70,8 @@ class Hub(_tabular.Table):
     """Rows of a data set; no code of the data set is run."""
 
     name: str
-    """The data set; or a folder of CSV, Parquet or JSON Lines files named after their splits."""
+    """The data set; or a folder of CSV, Parquet or JSON Lines files named after their splits, or
+    one that `save_to_disk` of the library `datasets` wrote."""
     revision: str = ""
     """Commit of the data set, 40 digits; needed unless it is a folder."""
     config: str = ""
@@ -68,8 +79,8 @@ class Hub(_tabular.Table):
     train: str = "train"
     """Name of its training split."""
     validation: str = "validation"
-    """Name of its validation split. Where this and `test` are empty, `train` is split 70 : 10 : 20
-    with near-duplicates kept together."""
+    """Name of its validation split. Where it is empty, validation is a tenth of `train`; where
+    `test` is too, `train` is split 70 : 10 : 20. Near-duplicates stay together."""
     test: str = "test"
     """Name of its test split."""
 
@@ -111,20 +122,7 @@ class Hub(_tabular.Table):
 
 def _read(origin: _Origin, chosen: Hub, *, everything: bool = False) -> pa.Table:
     """Return the columns of all splits under one another, named classes as names."""
-    import datasets
-
-    datasets.disable_progress_bars()
-    if origin.is_local:
-        _inside.check(origin.path)
-    try:
-        found = datasets.load_dataset(
-            str(origin.path) if origin.is_local else origin.name,
-            chosen.config or None,
-            revision=None if origin.is_local else origin.revision,
-        )
-    except (OSError, ValueError, RuntimeError, datasets.exceptions.DatasetsError) as error:
-        reason = (str(error).strip() or type(error).__name__).splitlines()[0]
-        raise BadInputError(f"{origin.shown}: cannot be loaded: {reason}") from None
+    found = origin.splits(chosen.config)
     names = {"train": chosen.train, "validation": chosen.validation, "test": chosen.test}
     given = {split: theirs for split, theirs in names.items() if theirs}
     for split, theirs in given.items():
@@ -137,16 +135,10 @@ def _read(origin: _Origin, chosen: Hub, *, everything: bool = False) -> pa.Table
     for theirs in given.values() if everything else ():
         wanted += [name for name in found[theirs].column_names if name != _SPLIT]
     wanted = list(dict.fromkeys(wanted))
-    parts = [_part(origin, found[theirs], split, wanted) for split, theirs in given.items()]
+    parts = [
+        _data_set.table(found[theirs], wanted, origin.shown).append_column(
+            _SPLIT, pa.array([split] * len(found[theirs]))
+        )
+        for split, theirs in given.items()
+    ]
     return pa.concat_tables(parts, promote_options="permissive")
-
-
-def _part(origin: _Origin, rows: Any, split: str, wanted: list[str]) -> pa.Table:
-    columns.check(Path(origin.shown), rows.column_names, wanted)
-    table: pa.Table = rows.select_columns(wanted).with_format("arrow")[:]
-    for name in wanted:
-        if names := getattr(rows.features[name], "names", None):
-            code = table[name].to_pylist()
-            named = [names[i] if i is not None and i >= 0 else None for i in code]
-            table = table.set_column(table.column_names.index(name), name, pa.array(named))
-    return table.append_column(_SPLIT, pa.array([split] * len(table)))

@@ -53,15 +53,12 @@ def tokenizer(model: ModelChoice) -> Reader:
         There is no fast tokenizer, the model reads fewer tokens than `max_tokens`, or its
         configuration describes a far larger one than its weights.
     """
-    place, revision = model_folder.locate(model)
+    folder = model_folder.locate(model)
     with quiet():
         try:
-            config = AutoConfig.from_pretrained(place, revision=revision, trust_remote_code=False)
-            if revision is None:
-                _check_size(config, Path(place))
-            loaded = AutoTokenizer.from_pretrained(
-                place, revision=revision, trust_remote_code=False
-            )
+            config = AutoConfig.from_pretrained(folder, trust_remote_code=False)
+            _check_size(config, folder)
+            loaded = AutoTokenizer.from_pretrained(folder, trust_remote_code=False)
         except BadInputError:
             raise
         except Exception as error:  # these readers raise anything, bare Exceptions included
@@ -110,12 +107,11 @@ def _loaded(
     model: ModelChoice, attention: str, labels: Mapping[str, Any]
 ) -> tuple[PreTrainedModel, set[str]]:
     """Return a model, and the names of the parameters that its checkpoint does not hold."""
-    place, revision = model_folder.locate(model)
+    folder = model_folder.locate(model)
     with quiet():
         try:
             loaded, report = AutoModelForSequenceClassification.from_pretrained(
-                place,
-                revision=revision,
+                folder,
                 trust_remote_code=False,
                 use_safetensors=True,
                 dtype=torch.float32,
@@ -133,10 +129,9 @@ def _loaded(
 
 def save(trained: nn.Module, model: ModelChoice, folder: Path) -> None:
     """Write the trained weights as safetensors (of an adapter only its own) and the tokenizer."""
-    place, revision = model_folder.locate(model)
     with quiet():
         trained.save_pretrained(folder)  # type: ignore[operator]
-    AutoTokenizer.from_pretrained(place, revision=revision).save_pretrained(folder)
+    AutoTokenizer.from_pretrained(model_folder.locate(model)).save_pretrained(folder)
 
 
 def _check_size(config: Any, folder: Path) -> None:

@@ -145,7 +145,7 @@ def plain_trainer(world, folder, *, padded: bool) -> Callable[[], float]:
     """The stock Trainer in fp32: padded to 128, or padded to the longest of each batch."""
     from transformers import AutoTokenizer
 
-    place, _ = model_folder.locate(world[2].model)
+    place = model_folder.locate(world[2].model)
     with models.quiet():
         model = AutoModelForSequenceClassification.from_pretrained(place)
     collate = None if padded else DataCollatorWithPadding(AutoTokenizer.from_pretrained(place))
