@@ -289,7 +289,7 @@ def test_named_classes_get_their_names(folder):
     [
         ({"name": "nyu-mll/glue"}, "40-digit commit"),
         ({"name": "nyu-mll/glue", "revision": "main"}, "revision = 'main'.*40-digit commit"),
-        ({"name": "nobody/none", "revision": "0" * 40}, "cannot be loaded"),
+        ({"name": "nobody/none", "revision": "0" * 40}, "not in the hub.s cache, and HF_HUB_OF"),
         (
             {"name": "pairs", "test": "testing"},
             "test = 'testing': no such split; there are: train",
