@@ -129,9 +129,9 @@ def save(model: Model, cell: Cell, folder: Path) -> None:
 
 def _tokenizer(cell: Cell) -> Any:
     """Return the model's tokenizer, which cuts and pads as it did in training."""
-    place, revision = model_folder.locate(cell.model)
+    folder = model_folder.locate(cell.model)
     reader = models.tokenizer(cell.model)
-    loaded: Any = AutoTokenizer.from_pretrained(place, revision=revision, trust_remote_code=False)
+    loaded: Any = AutoTokenizer.from_pretrained(folder, trust_remote_code=False)
     loaded.model_max_length = cell.model.max_tokens
     loaded.truncation_side = loaded.padding_side = "right"
     loaded.backend_tokenizer.no_padding()

@@ -80,12 +80,7 @@ def check_room(model: ModelChoice, out: Path, console: Console) -> None:
     BadInputError
         There is less room than they take.
     """
-    place, revision_ = model_folder.locate(model)
-    if (
-        revision_ is not None
-    ):  # of a hub name the files are in a cache: what they take is seen then
-        return
-    shapes = model_folder.shapes(Path(place)).values()
+    shapes = model_folder.shapes(model_folder.locate(model)).values()
     needed = _BYTES_A_PARAMETER * sum(int(np.prod(shape)) for shape in shapes) + _SPARE_BYTES
     parent = next(p for p in (out.absolute(), *out.absolute().parents) if p.is_dir())
     free = shutil.disk_usage(parent).free
