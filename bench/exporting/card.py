@@ -1,85 +1,84 @@
-"""The card of an exported model: Markdown made from record and results; no number is typed."""
+"""The card of an exported model: README.md, whose metadata holds the headline values only."""
 
+import re
+import warnings
 from pathlib import Path
+from typing import Any
 
-from ..reporting import inert
-from ..schema import BadInputError
+from huggingface_hub import EvalResult, ModelCard, ModelCardData
+
+from ..reporting.wording import metric_words, printable
+from ..schema import BadInputError, Measurement
 from ..storage import files
+from . import card_text, packs
+from .figures import Figures
 from .record import Record
-from .source import Source
 
-PACKS: tuple[str, ...] = ()
 CARD = "README.md"
+_DECIMALS = 4
 
 
-def check(packs: tuple[str, ...]) -> None:
+def check(names: tuple[str, ...]) -> None:
     """Refuse a pack that does not exist."""
-    for name in packs:
-        if name not in PACKS:
-            raise BadInputError(f"--pack {name}: there are: {', '.join(PACKS) or 'none'}")
+    for name in names:
+        if name not in packs.PACKS:
+            raise BadInputError(f"--pack {name}: there are: {', '.join(packs.PACKS)}")
 
 
-def write(folder: Path, source: Source, record: Record, packs: tuple[str, ...]) -> None:
-    """Write README.md."""
-    title = f"# {inert.markdown(record.strategy)}, seed {record.seed}"
-    parts = [title, *_first(record), use(record), proved(record)]
-    files.write(folder / CARD, "\n\n".join(parts) + "\n")
+def write(folder: Path, record: Record, found: Figures, names: tuple[str, ...]) -> None:
+    """Write the card and the packs asked for, every number of them from the run's results."""
+    content = f"---\n{metadata(record, found).to_yaml()}\n---\n\n{card_text.text(record, found)}"
+    files.write(folder / CARD, str(ModelCard(content, ignore_metadata_errors=False)))
+    for name in dict.fromkeys(names):
+        files.write(folder / f"{name}.md", packs.PACKS[name](record, found))
 
 
-def _first(record: Record) -> list[str]:
-    """Return what a reader must know before using the model."""
-    if record.holds_all:
-        return []
-    group = f" --group {record.attribute}" if record.attribute else ""
-    return [
-        "> **The model alone does not decide as was audited.** "
-        f"{inert.markdown(record.revision.capitalize())}. Use "
-        f"`tunefair predict . texts.csv{group}`, which applies `revision.json`; a pipeline gives "
-        "the probabilities before it."
-    ]
+def metadata(record: Record, found: Figures) -> ModelCardData:
+    """Return the card's metadata: what a hub shows and searches.
 
-
-def use(record: Record) -> str:
-    """Return how the model is loaded, and what becomes of long texts."""
-    cut = (
-        f"It was trained on the first {record.max_tokens} tokens of a text. transformers' "
-        "pipeline cuts a text only if it is told to: keep `truncation=True`."
+    A metric stands once: rows of one metric that differ in their arguments alone, as groups do,
+    are merged when a card is read back (huggingface_hub#4975).
+    """
+    known: dict[str, Any] = {}
+    if record.model_on_hub:
+        known["base_model"] = record.model
+    return ModelCardData(
+        model_name=_plain(f"{record.suite} {record.strategy} seed {record.seed}"),
+        library_name="transformers",
+        pipeline_tag="text-classification",
+        tags=["tunefair"],
+        eval_results=list(_results(record, found)) or None,
+        **known,
     )
-    return f"""## Use
-
-```python
-from transformers import pipeline
-
-classify = pipeline("text-classification", "THIS_FOLDER", top_k=None, truncation=True)
-classify("a text")
-```
-
-{cut} Of the test texts, {record.longer:,} are longer."""
 
 
-def proved(record: Record) -> str:
-    """Return the proof as a table."""
-    rows = [
-        f"| {_texts(row.attribute, row.group)} | {row.n:,} | {row.max_difference:.2g} "
-        f"| {row.flips:,} |"
-        for row in record.proof
-    ]
-    how = "transformers alone" if record.holds_all else "`tunefair predict`"
-    return "\n".join(
-        [
-            "## Proof",
-            "",
-            f"The test texts were classified by {how}, in a process in which tunefair cannot be "
-            "imported, and compared with the answers that were audited. Allowed: "
-            f"{record.bound.max_difference:.2g} ({record.bound.because}). "
-            "`tunefair verify` repeats this.",
-            "",
-            "| texts | n | largest difference of a probability | decisions that differ |",
-            "|---|---|---|---|",
-            *rows,
+def _results(record: Record, found: Figures) -> list[EvalResult]:
+    card = found.facts.card
+    name = _plain(card.title) if card else record.suite
+    once: dict[str, Measurement] = {}
+    for m in found.headline():
+        once.setdefault(m.metric, m)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return [
+            EvalResult(
+                task_type="text-classification",
+                dataset_type=_plain(record.task_source),
+                dataset_name=name,
+                dataset_split="test",
+                metric_type=m.metric,
+                metric_name=_name(m),
+                metric_value=round(m.value, _DECIMALS),
+            )
+            for m in once.values()
         ]
-    )
 
 
-def _texts(attribute: str, group: str) -> str:
-    return inert.markdown(f"{attribute} = {group}") if attribute else "all test texts"
+def _name(m: Measurement) -> str:
+    words = metric_words(m.metric)
+    return f"{words} by {_plain(m.attribute)}" if m.attribute else words
+
+
+def _plain(name: str) -> str:
+    """Return a name of letters, digits and a few marks: what shows metadata may obey others."""
+    return re.sub(r"[^\w .,+-]", "_", printable(name))

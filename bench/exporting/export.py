@@ -17,6 +17,7 @@ from ..schema import BadInputError, Outcome, Predictions
 from ..storage import files
 from ..suite import ModelChoice
 from . import card, proof, record
+from .figures import figures
 from .hold import hold
 from .record import Answers, Probe, Record
 from .showing import bar
@@ -128,7 +129,10 @@ def _fill(wish: Wish, source: Source, found: Weights, made: list[Record], folder
         probes=tuple(probes),
     )
     record.write(folder, written)
-    card.write(folder, source, written, wish.packs)
+    with wish.console.status("measuring, for the card"):
+        groups = source.outcome.test["original"].groups
+        measured = figures(source.run, source.chosen.strategy, source.chosen.seed, groups)
+        card.write(folder, written, measured, wish.packs)
     made[:] = [written]
 
 
@@ -148,11 +152,13 @@ def _record(wish: Wish, source: Source, strategy: StrategyFacts) -> "partial[Rec
         run=run,
         command=wish.command,
         date=provenance.today(),
+        task_source=source.prepared.suite.task.source,
         task=source.prepared.content.whole,
         examples=source.prepared.content.examples,
         classes=task.classes,
         attribute=cell.attribute,
         model=cell.model.source,
+        model_on_hub=cell.model.revision is not None,
         model_fingerprint=cell.model_fingerprint,
         max_tokens=cell.model.max_tokens,
         environment=provenance.environment(),

@@ -67,6 +67,6 @@ def hold(
     except UnfoldableError as error:
         revision.write(folder, cell, before, because=error.reason, half=half)
         bound = proof.around(bound) if reads else bound
-        return Held(f"{name}: applied by `tunefair predict`, for {error.reason}", False, bound)
+        return Held(f"{name}: applied by tunefair predict, for {error.reason}", False, bound)
     model.replace_head(head)
     return Held(f"{name}: folded into the classification head", True, bound)

@@ -63,6 +63,8 @@ class Record:
     """The run's folder, seen from this one."""
     command: str
     date: str
+    task_source: str
+    """Which kind of source the data came from."""
     task: str
     """Fingerprint of the data."""
     examples: str
@@ -71,6 +73,8 @@ class Record:
     attribute: str
     """The group attribute that a revision reads; "" for none."""
     model: str
+    model_on_hub: bool
+    """Whether `model` is a hub's name."""
     model_fingerprint: str
     max_tokens: int
     weights: str

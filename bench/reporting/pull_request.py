@@ -1,21 +1,13 @@
 """A summary in GitHub's Markdown, short enough for a pull request."""
 
-import re
-
-from . import inert
 from .answer import AnswerLine, lines
 from .columns import Entry
 from .comparison import Line, comparison
 from .grids import Grid
+from .markdown import inline, table
 from .sheet import Sheet
 from .tables import old_beside_new
-from .wording import CLOSE, OPEN, printable
-
-
-def _inline(text: str) -> str:
-    """Return text in which nothing is Markdown or HTML; marked names become bold."""
-    pieces = re.split(f"([{OPEN}{CLOSE}])", text)
-    return "".join("**" if piece in {OPEN, CLOSE} else inert.markdown(piece) for piece in pieces)
+from .wording import printable
 
 
 def summary(sheet: Sheet, old: Sheet | None) -> str:
@@ -23,14 +15,14 @@ def summary(sheet: Sheet, old: Sheet | None) -> str:
     shown = comparison(sheet)
     titles = ("strategy", *(c.title for c in shown.columns), *shown.facts)
     rows = [_line(line) for block in shown.blocks for line in block.lines]
-    title = f"### {_inline(printable(sheet.facts.suite))}"
+    title = f"### {inline(printable(sheet.facts.suite))}"
     parts = [title, *map(_paragraph, lines(sheet)), _table(titles, rows)]
     if sheet.against:
         arrows = (
-            f"▲ ▼ stand where a difference from {_inline(printable(sheet.reference))} is shown."
+            f"▲ ▼ stand where a difference from {inline(printable(sheet.reference))} is shown."
         )
         parts.append(f"{arrows} In brackets: 95 % intervals.")
-    parts += [_inline(note) for note in shown.notes]
+    parts += [inline(note) for note in shown.notes]
     if old is not None:
         parts += ["#### Baseline beside this run", _grid(old_beside_new(sheet, old))]
     return "\n\n".join(part for part in parts if part) + "\n"
@@ -38,9 +30,9 @@ def summary(sheet: Sheet, old: Sheet | None) -> str:
 
 def _paragraph(line: AnswerLine) -> str:
     if line.name == "rest":
-        return "\n".join(f"- {_inline(sentence.text)}" for sentence in line.sentences)
+        return "\n".join(f"- {inline(sentence.text)}" for sentence in line.sentences)
     title = f"**{line.title}.** " if line.title else ""
-    return title + " ".join(_inline(sentence.text) for sentence in line.sentences)
+    return title + " ".join(inline(sentence.text) for sentence in line.sentences)
 
 
 def _line(line: Line) -> list[str]:
@@ -65,9 +57,4 @@ def _grid(grid: Grid) -> str:
 
 
 def _table(titles: tuple[str, ...], rows: list[list[str]]) -> str:
-    lines = [
-        list(map(_inline, titles)),
-        ["---"] * len(titles),
-        *(map(_inline, row) for row in rows),
-    ]
-    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
+    return table(list(map(inline, titles)), [list(map(inline, row)) for row in rows])
