@@ -28,10 +28,17 @@ def export(
     pack: Annotated[
         list[str], typer.Option(help="Also annex-iv or ll144: tables for a regulator; repeatable.")
     ] = [],
+    push_to: Annotated[
+        str, typer.Option(help="OWNER/NAME on the hub, private; HF_TOKEN holds the token.")
+    ] = "",
+    public: Annotated[bool, typer.Option("--public", help="With --push-to: seen by all.")] = False,
 ) -> None:
     """Write one trained model as a folder that transformers loads alone, and prove it."""
+    from ..exporting import push
     from ..exporting.export import Wish, export
 
+    if push_to:
+        push.check(push_to)
     wish = Wish(
         run=run, strategy=strategy, seed=seed, out=out_folder, packs=tuple(pack), console=err
     )
@@ -40,6 +47,10 @@ def export(
     if not made.holds_all:
         out.print(f"{made.revision}: see {out_folder}/README.md", markup=False, highlight=False)
     err.print(f"exported: {out_folder}", highlight=False)
+    if push_to:
+        with err.status(f"pushing to {push_to}"):
+            url = push.push(out_folder, push_to, public=public)
+        err.print(f"pushed: {url}", markup=False, highlight=False)
 
 
 def verify(
