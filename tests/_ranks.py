@@ -11,7 +11,7 @@ from torch import nn
 from tunefair.storage import records
 from tunefair.training import batches, learn, train
 from tunefair.training.ranks import ALONE, Ranks, join
-from tunefair.training.tokens import Tokens
+from tunefair.training.tokens import TokenisedTask, Tokens
 
 
 def together(rank, size, cells, folder):
@@ -44,7 +44,7 @@ def alone(cell, folder, into, ranks=ALONE):
     try:
         into.mkdir(exist_ok=True)
         if ranks.rank:
-            train.assist(cell, (task, tokens), ranks, first=None, device="cpu")
+            train.assist(cell, TokenisedTask(task, tokens), ranks, first=None, device="cpu")
         else:
             more = {"device": "cpu", "ranks": ranks, "progress": lambda *_: None}
             records.write_outcome(into, train.train(cell, task, tokens, **more))

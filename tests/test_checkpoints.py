@@ -129,7 +129,7 @@ def test_so_does_every_kind_of_state(use, more, task, tokens, tmp_path):
 def test_a_best_checkpoint_from_before_is_remembered(task, tokens, tmp_path, monkeypatch):
     seen = []
 
-    def score(audit, metric, answers, attribute):
+    def score(metric, answers, attribute):
         seen.append(answers.probability)
         return float(np.abs(answers.probability - seen[1]).sum()) if len(seen) > 1 else 9.0, ""
 
@@ -211,7 +211,7 @@ def test_a_damaged_checkpoint_is_ignored_with_a_word(name, task, tokens, tmp_pat
     outcome = _tiny.train(
         of, task, tokens, progress=lambda f, w: words.append(w), checkpoints=tmp_path / "c"
     )
-    assert words[-1].endswith("afresh: the checkpoint is damaged")
+    assert words[-1].endswith("from the start: the checkpoint is damaged")
     same(outcome, undisturbed(of, task, tokens))
 
 

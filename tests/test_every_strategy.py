@@ -28,7 +28,7 @@ from tunefair.training.batches import BatchSampler, TrainingRows, pad
 from tunefair.training.learn import build, learn, step_cost
 from tunefair.training.loop import Learner
 from tunefair.training.predict import predict
-from tunefair.training.tokens import ORIGINAL
+from tunefair.training.tokens import ORIGINAL, TokenisedTask
 from tunefair.training.train import predicted
 
 NAMES = plugins.names("tunefair.strategies")
@@ -163,7 +163,7 @@ def same(one: Predictions, other: Predictions) -> bool:
 def test_is_deterministic_and_silent(name, task, trained, outcome, capfd):
     kept = outcome(name)
     of, tokens, learner, pace = trained(name)
-    answers = predicted(of, task, tokens, learner)
+    answers = predicted(of, TokenisedTask(task, tokens), learner)
     assert same(kept.validation, answers["validation", ORIGINAL])
     assert all(same(kept.test[view], answers["test", view]) for view in tokens.views)
     assert kept.ledger.steps >= pace.meter.steps
