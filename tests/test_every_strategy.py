@@ -68,8 +68,8 @@ def first(task, tokens, decoder_tokens):
     """Cell -> what its first stage leaves behind, None without one; made once."""
 
     @cache
-    def once(cell_id):
-        of, architecture = known[cell_id]
+    def once(cell_id, keeps):
+        of, architecture = known[cell_id, keeps]
         encoded = tokens if architecture == "bert" else decoder_tokens
         return _tiny.stored(_tiny.run(of, task, encoded, first=before(of, architecture)))
 
@@ -78,8 +78,10 @@ def first(task, tokens, decoder_tokens):
     def before(of, architecture="bert"):
         if of.first is None:
             return None
-        known[of.first.id] = of.first, architecture
-        return once(of.first.id)
+        # cells that differ only in what they keep have one id
+        key = of.first.id, tuple(sorted(of.first.keeps))
+        known[key] = of.first, architecture
+        return once(*key)
 
     return before
 
