@@ -69,9 +69,9 @@ class Arbitrariness(Audit):
         if len(answers) == 1:
             yield from _undefined(sample)
             return
-        for name, found in _differing(answers).items():
+        for name, differing in _differing(answers).items():
             for grouping in (sample.everyone, *sample.groupings):
-                yield from _by_group(name, found, grouping, sample)
+                yield from _by_group(name, differing, grouping, sample)
 
     def curves(self, evidence: Evidence, sample: Sample) -> Iterator[CurvePointBand]:
         """Yield the share of examples whose self-consistency is at most so much."""
@@ -124,13 +124,13 @@ def _disagreement(answers: Array) -> Array:
 
 
 def _by_group(
-    name: str, found: Differing, grouping: Grouping, sample: Sample
+    name: str, differing: Differing, grouping: Grouping, sample: Sample
 ) -> Iterator[Estimate]:
     size = len(grouping.names)
     if not size:
         return
-    whole = means(sample, grouping, found.whole)[:size]
-    without = [means(sample, grouping, each)[:size] for each in found.without]
+    whole = means(sample, grouping, differing.whole)[:size]
+    without = [means(sample, grouping, each)[:size] for each in differing.without]
     rate = GroupRate(
         name=name,
         values=np.moveaxis(pseudo_values(whole, without), 0, 1)[None],
@@ -139,13 +139,13 @@ def _by_group(
     for group in range(size):
         yield replace(rate.estimate(0, group, grouping), joint=True)
     if grouping.attribute:
-        yield _gap(rate, (whole, without), found, grouping, sample)
+        yield _gap(rate, (whole, without), differing, grouping, sample)
 
 
 def _gap(
     rate: GroupRate,
     shares: tuple[Array, Sequence[Array]],
-    found: Differing,
+    differing: Differing,
     grouping: Grouping,
     sample: Sample,
 ) -> Estimate:
@@ -158,7 +158,7 @@ def _gap(
     size = len(grouping.names)
     number = np.bincount(grouping.code, minlength=grouping.size)[:size, None]
     table = Table(
-        grouping.code, np.zeros(sample.n, np.int64), (grouping.size, 1), found.whole[:, None]
+        grouping.code, np.zeros(sample.n, np.int64), (grouping.size, 1), differing.whole[:, None]
     )
     floor = sample.permuted(
         table, grouping, lambda sums: np.ptp(sums[:size, 0, 0] / number, axis=0)

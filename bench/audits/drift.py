@@ -47,12 +47,12 @@ class Drift(Audit):
         if not reason:
             rng = generator(sample.settings.seed, Stream.COMPARED)
             rows = np.sort(rng.permutation(sample.n)[:n])
-            found = [linear_cka(*_vectors(before, after, rows)) for before, after in pairs]
-            if any(np.isnan(value) for value, _ in found):
+            similarities = [linear_cka(*_vectors(before, after, rows)) for before, after in pairs]
+            if any(np.isnan(value) for value, _ in similarities):
                 reason = "the vectors of all examples are the same"
             else:
                 values = sample.linearised(
-                    (value, _spread(sample.n, rows, i)) for value, i in found
+                    (value, _spread(sample.n, rows, i)) for value, i in similarities
                 )
         yield Estimate(metric="linear_cka", values=values, n=n, family="mean", undefined=reason)
 

@@ -295,10 +295,10 @@ def power(
     from ..gating import power as powers
     from ..storage import files
 
-    found = powers.of_folder(folder, rules, rule)
+    detectable = powers.of_folder(folder, rules, rule)
     if json_file:
-        files.write(json_file, files.to_json(found))
-    out.print(powers.table(found))
+        files.write(json_file, files.to_json(detectable))
+    out.print(powers.table(detectable))
 
 
 @app.command("list")

@@ -66,8 +66,8 @@ def _inside(name: str, distribution: str, marker: str) -> Check:
         installed.folder(distribution, marker)
     except BadInputError:
         return Check(name, "", way_out, needed=False)
-    found = f"{distribution} {metadata.version(distribution)}"
-    return Check(name, found, way_out, needed=False)
+    version = f"{distribution} {metadata.version(distribution)}"
+    return Check(name, version, way_out, needed=False)
 
 
 def _device() -> str:

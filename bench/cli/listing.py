@@ -111,9 +111,9 @@ def _audits() -> Table:
 def _suites() -> Table:
     shown = Table("suite", "what it compares", "strategies", "budget of a cell")
     for path in sorted(suite.SUITES.glob("*.toml")):
-        found = suite.read(path)
-        strategies = ", ".join(found.strategies)
-        shown.add_row(path.stem, found.description, strategies, found.budget.words)
+        record = suite.read(path)
+        strategies = ", ".join(record.strategies)
+        shown.add_row(path.stem, record.description, strategies, record.budget.words)
     return shown
 
 

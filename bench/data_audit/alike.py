@@ -48,8 +48,10 @@ def alike(task: Task, columns: Mapping[str, Array]) -> Iterator[Alike]:
         values, code = np.unique(column[rows], return_inverse=True)
         many = FEWEST_VALUES <= len(values) <= rows.sum() / ROWS_A_VALUE
         if many and not any(_FRACTION.fullmatch(str(value)) for value in values):
-            found, chance = _correlation(code, len(values), task.label[rows], len(task.classes))
-            if found >= ALIKE and chance <= SURE:
+            correlation, chance = _correlation(
+                code, len(values), task.label[rows], len(task.classes)
+            )
+            if correlation >= ALIKE and chance <= SURE:
                 yield described(task, name, column)
 
 
@@ -88,7 +90,10 @@ def _correlation(code: Array, number: int, label: Array, n_classes: int) -> tupl
         between = ((hits - size * mean) ** 2 / size).sum() / (number - 1)
         within = (hits - hits**2 / size).sum() / max(n - number, 1)
         whole = between + (average - 1) * within
-        if whole > 0 and (found := float((between - within) / whole)) > best:
+        if whole > 0 and (correlation := float((between - within) / whole)) > best:
             ratio = between / within if within > 0 else np.inf
-            best, chance = found, float(f_distribution.sf(ratio, number - 1, max(n - number, 1)))
+            best, chance = (
+                correlation,
+                float(f_distribution.sf(ratio, number - 1, max(n - number, 1))),
+            )
     return best, chance * n_classes

@@ -22,10 +22,10 @@ def tables(
     unused
         Column -> (n,) str of what the task's source holds besides: clusters are looked for there.
     """
-    found = audit(task)
+    facts = audit(task)
     return tuple(
         table._replace(rows=tuple(tuple(map(_said, row)) for row in table.rows))
-        for table in (*_all(found), *_clusters(task, unused))
+        for table in (*_all(facts), *_clusters(task, unused))
         if table.rows
     )
 
@@ -69,13 +69,13 @@ def _said(value: str | int | float) -> str | int | float:
     return "undefined" if isinstance(value, float) and math.isnan(value) else value
 
 
-def _all(found: DataAudit) -> Iterator[FactTable]:
-    yield _binary(found) if len(found.classes) == BINARY else _by_label(found)
+def _all(facts: DataAudit) -> Iterator[FactTable]:
+    yield _binary(facts) if len(facts.classes) == BINARY else _by_label(facts)
     yield FactTable(
         "Copies",
         ("split", "also in", "n", "identical", "with another label", "near-duplicates"),
         tuple(
-            (*c[:-1], "not compared: too many" if c.near is None else c.near) for c in found.copies
+            (*c[:-1], "not compared: too many" if c.near is None else c.near) for c in facts.copies
         ),
         "Identical: the same words whatever the case and the marks.",
     )
@@ -83,32 +83,32 @@ def _all(found: DataAudit) -> Iterator[FactTable]:
         "Length of the texts",
         ("attribute", "group", "unit", "mean", "median", "95th percentile", "longest"),
         tuple(
-            (row.attribute, _named(row.attribute, row.group), *row[2:]) for row in found.lengths
+            (row.attribute, _named(row.attribute, row.group), *row[2:]) for row in facts.lengths
         ),
     )
     yield FactTable(
         "Nothing said",
         ("column", "n", "share"),
-        tuple(row for row in found.missing if row.n),
+        tuple(row for row in facts.missing if row.n),
     )
     yield FactTable(
         "What the group says about the label",
         ("attribute", "n", "Cramér's V", "bias-corrected", "low", "high", "undefined"),
-        tuple((row.attribute, row.n, *row.strength) for row in found.associations),
+        tuple((row.attribute, row.n, *row.strength) for row in facts.associations),
         "0: nothing, 1: everything; all splits together.",
     )
     yield FactTable(
         "What reweighing would do",
         ("attribute", "group", "label", "training examples", "weight"),
-        found.weights,
+        facts.weights,
         "P(group) P(label) / P(group, label): Kamiran & Calders (2012).",
     )
 
 
-def _binary(found: DataAudit) -> FactTable:
+def _binary(facts: DataAudit) -> FactTable:
     return FactTable(
         "Examples and base rates",
-        ("split", "attribute", "group", "n", *found.classes, "base rate", "low", "high"),
+        ("split", "attribute", "group", "n", *facts.classes, "base rate", "low", "high"),
         tuple(
             (
                 c.split,
@@ -120,16 +120,16 @@ def _binary(found: DataAudit) -> FactTable:
                 c.low,
                 c.high,
             )
-            for c in found.counts
+            for c in facts.counts
         ),
         "Base rate: share of the positive class, with its 95 % Wilson interval.",
     )
 
 
-def _by_label(found: DataAudit) -> FactTable:
+def _by_label(facts: DataAudit) -> FactTable:
     """Return one row a group and label: more than two labels would make a table too wide."""
-    counted = {(c.attribute, c.group, c.split): c.by_class for c in found.counts}
-    places = dict.fromkeys((c.attribute, c.group) for c in found.counts)
+    counted = {(c.attribute, c.group, c.split): c.by_class for c in facts.counts}
+    places = dict.fromkeys((c.attribute, c.group) for c in facts.counts)
     return FactTable(
         "Examples",
         ("attribute", "group", "label", *SPLITS),
@@ -141,6 +141,6 @@ def _by_label(found: DataAudit) -> FactTable:
                 *(counted[attribute, group, s][k] for s in SPLITS),
             )
             for attribute, group in places
-            for k, name in enumerate(found.classes)
+            for k, name in enumerate(facts.classes)
         ),
     )

@@ -118,9 +118,10 @@ def read(folder: Path) -> Baseline:
         raise BadInputError(f"{folder}: no {RECORD}, so no baseline; {_RENEW}")
     table = files.read_json(record)
     if not isinstance(table, dict) or table.get("format") != FORMAT:
-        found = table.get("format") if isinstance(table, dict) else None
+        version = table.get("format") if isinstance(table, dict) else None
         raise NotComparableError(
-            f"{folder}: a baseline of format {found!r:.40}, this version reads {FORMAT}; {_RENEW}"
+            f"{folder}: a baseline of format {version!r:.40}, this version reads {FORMAT}; "
+            f"{_RENEW}"
         )
     if not files.is_sealed(folder):
         raise BadInputError(

@@ -31,11 +31,11 @@ def of_run(folder: Path, baseline: Path, rule_file: Path | None) -> Judgement:
     if rule_file is not None:
         judged = gate(run, old, rules.read(rule_file))
         return judged.noting(f"judged by the rules of {rule_file}, not by the baseline's")
-    kept = rules.of_suite(old.facts.suite_toml, f"{baseline}: its suite")
+    theirs = rules.of_suite(old.facts.suite_toml, f"{baseline}: its suite")
     own = rules.of_suite(run.facts.suite_toml, f"{folder}: its suite")
-    chosen = rules.tightened(kept, own)
-    judged = gate(run, old, chosen, added=rules.added(kept, own))
-    return judged.noting(*rules.looser(kept, own))
+    chosen = rules.tightened(theirs, own)
+    judged = gate(run, old, chosen, added=rules.added(theirs, own))
+    return judged.noting(*rules.looser(theirs, own))
 
 
 def of_sides(run: Snapshot, baseline: Snapshot, rule_file: Path | None) -> Judgement:

@@ -133,13 +133,13 @@ def _collapsed(evidence: Evidence, healthy: Sequence[Predictions]) -> dict[int, 
     The other answers of a healthy seed (the fewest, b) and of this one (r) are counts. They differ
     where b − r ≥ 3 √(b + r), three standard deviations of a difference of Poisson counts.
     """
-    found = {}
+    descriptions = {}
     usual = min((other_answers(p) for p in healthy), default=0)
     for seed, predictions in zip(evidence.seeds, evidence.test, strict=True):
         state, others = collapsed(predictions), other_answers(predictions)
         if state is not None and usual - others >= 3 * np.sqrt(usual + others) > 0:
-            found[seed] = f"{state.answer!r} to {state.share:.1%} of the test examples"
-    return found
+            descriptions[seed] = f"{state.answer!r} to {state.share:.1%} of the test examples"
+    return descriptions
 
 
 def _far_behind(new: Evidence, old: Evidence) -> Mapping[int, float]:

@@ -40,13 +40,13 @@ class Check:
 
 def judge(checks: Sequence[Check]) -> list[Verdict]:
     """Return a verdict for every check; p values are adjusted over all of their losses."""
-    found = [_loss(check) for check in checks]
-    tested = [i for i, f in enumerate(found) if f is not None and not f.difference.undefined]
-    p_values = [f.p_value for f in (found[i] for i in tested) if f is not None]
+    loss = [_loss(check) for check in checks]
+    tested = [i for i, f in enumerate(loss) if f is not None and not f.difference.undefined]
+    p_values = [f.p_value for f in (loss[i] for i in tested) if f is not None]
     adjusted = dict(zip(tested, holm(p_values), strict=True))
     return [
         _worse(_judge_loss(check, f, adjusted.get(i, 1.0), len(tested)), judge_limits(check))
-        for i, (check, f) in enumerate(zip(checks, found, strict=True))
+        for i, (check, f) in enumerate(zip(checks, loss, strict=True))
     ]
 
 
@@ -80,36 +80,36 @@ def _blank(check: Check, outcome: Outcome, reason: str) -> Verdict:
     )
 
 
-def _judge_loss(check: Check, found: Loss | None, p_adjusted: float, family: int) -> Verdict:
-    if found is None:
+def _judge_loss(check: Check, loss: Loss | None, p_adjusted: float, family: int) -> Verdict:
+    if loss is None:
         return _unjudged(check)
-    blank = _blank(check, "inconclusive", f"undefined: {found.difference.undefined}")
-    if found.difference.undefined or check.rule.max_loss is None:
+    blank = _blank(check, "inconclusive", f"undefined: {loss.difference.undefined}")
+    if loss.difference.undefined or check.rule.max_loss is None:
         return blank
-    if _is_blind(check, found):
+    if _is_blind(check, loss):
         reason = (
             "one seed a side says nothing about retraining; train more seeds, or set "
             "one_seed = 'accept' in the rule to judge by the test examples alone"
         )
         return blank._replace(reason=reason, blocks=True)
     level = 1 - check.rule.confidence
-    verdict = _measured(blank, found, p_adjusted, level / max(family, 1))
-    if p_adjusted <= level and found.size > check.rule.max_loss:
+    verdict = _measured(blank, loss, p_adjusted, level / max(family, 1))
+    if p_adjusted <= level and loss.size > check.rule.max_loss:
         reason = (
-            f"{_worse_by(found.size)} than the baseline, tolerated {check.rule.max_loss:.3g} "
+            f"{_worse_by(loss.size)} than the baseline, tolerated {check.rule.max_loss:.3g} "
             f"(adjusted p {p_adjusted:.2g})"
         )
-        return verdict._replace(outcome="fail", reason=reason + _scope(found))
-    if found.upper_limit(check.rule.confidence) <= check.rule.max_loss:
-        reason = f"{_worse_by(found.size)}; a loss beyond {check.rule.max_loss:.3g} is ruled out"
-        return verdict._replace(outcome="pass", reason=reason + _scope(found))
-    return _undecided(verdict, found, check.rule, level / max(family, 1))
+        return verdict._replace(outcome="fail", reason=reason + _scope(loss))
+    if loss.upper_limit(check.rule.confidence) <= check.rule.max_loss:
+        reason = f"{_worse_by(loss.size)}; a loss beyond {check.rule.max_loss:.3g} is ruled out"
+        return verdict._replace(outcome="pass", reason=reason + _scope(loss))
+    return _undecided(verdict, loss, check.rule, level / max(family, 1))
 
 
-def _is_blind(check: Check, found: Loss) -> bool:
+def _is_blind(check: Check, loss: Loss) -> bool:
     """Whether the seeds' variance matters, is not known, and the rule does not accept that."""
-    matters = check.trained and found.difference.family != "point"
-    return matters and not found.noise.knows_seeds and check.rule.one_seed != "accept"
+    matters = check.trained and loss.difference.family != "point"
+    return matters and not loss.noise.knows_seeds and check.rule.one_seed != "accept"
 
 
 def _unjudged(check: Check) -> Verdict:
@@ -122,9 +122,9 @@ def _unjudged(check: Check) -> Verdict:
     return _blank(check, "pass", "")
 
 
-def _measured(verdict: Verdict, found: Loss, p_adjusted: float, level: float) -> Verdict:
+def _measured(verdict: Verdict, loss: Loss, p_adjusted: float, level: float) -> Verdict:
     """Return a verdict with the numbers of its loss."""
-    paired = found.difference
+    paired = loss.difference
     half = paired.half_width(LEVEL)
     quoted = paired.family not in CENTRED and paired.family != "point"
     return verdict._replace(
@@ -132,32 +132,32 @@ def _measured(verdict: Verdict, found: Loss, p_adjusted: float, level: float) ->
         difference=paired.value,
         low=paired.value - half if quoted else None,
         high=paired.value + half if quoted else None,
-        loss=found.size,
+        loss=loss.size,
         p_adjusted=p_adjusted,
-        detectable_loss=smallest(found.noise, verdict.max_loss or 0.0, level)
-        + HIDDEN * found.shrinkage,
+        detectable_loss=smallest(loss.noise, verdict.max_loss or 0.0, level)
+        + HIDDEN * loss.shrinkage,
         n=paired.n,
     )
 
 
-def _undecided(verdict: Verdict, found: Loss, rule: GateRule, level: float) -> Verdict:
+def _undecided(verdict: Verdict, loss: Loss, rule: GateRule, level: float) -> Verdict:
     """Return an inconclusive verdict with what would decide it."""
     tolerance = rule.max_loss or 0.0
-    room, probability = tolerance - found.worst_case, rule.confidence
-    if found.size > tolerance:
-        room, probability = found.size, 1 - level
-    examples = more_examples(found, room, probability)
-    seeds = more_seeds(found, room, probability)
+    room, probability = tolerance - loss.worst_case, rule.confidence
+    if loss.size > tolerance:
+        room, probability = loss.size, 1 - level
+    examples = more_examples(loss, room, probability)
+    seeds = more_seeds(loss, room, probability)
     wishes = [f"{n:,} more {what}" for n, what in ((examples, "examples"), (seeds, "seeds")) if n]
-    limit = found.upper_limit(rule.confidence)
+    limit = loss.upper_limit(rule.confidence)
     reason = (
-        f"{_worse_by(found.size)}, and up to {limit:.3g} is possible, tolerated {tolerance:.3g}; "
+        f"{_worse_by(loss.size)}, and up to {limit:.3g} is possible, tolerated {tolerance:.3g}; "
         f"of {verdict.n:,} examples a loss is caught from {verdict.detectable_loss:.3g} on; "
         f"{' or '.join(wishes) or 'neither examples nor seeds alone'} would decide it"
     )
     return verdict._replace(
         outcome="inconclusive",
-        reason=reason + _scope(found),
+        reason=reason + _scope(loss),
         more_examples=examples,
         more_seeds=seeds,
     )
@@ -167,8 +167,8 @@ def _worse_by(size: float) -> str:
     return f"{abs(size):.3g} {'worse' if size > 0 else 'better'}"
 
 
-def _scope(found: Loss) -> str:
-    if found.noise.knows_seeds or found.difference.family == "point":
+def _scope(loss: Loss) -> str:
+    if loss.noise.knows_seeds or loss.difference.family == "point":
         return ""
     return " (examples only: one seed a side says nothing about retraining)"
 
@@ -193,13 +193,13 @@ def _within(check: Check, low: float, high: float) -> Verdict:
     rule = check.rule
     least = -np.inf if rule.min_value is None else rule.min_value
     most = np.inf if rule.max_value is None else rule.max_value
-    said = f"{low:.3g}" if low == high else f"[{low:.3g}, {high:.3g}]"
+    interval = f"{low:.3g}" if low == high else f"[{low:.3g}, {high:.3g}]"
     bounds = (("at least", rule.min_value), ("at most", rule.max_value))
     wanted = " and ".join(f"{word} {bound:.3g}" for word, bound in bounds if bound is not None)
     if least <= low and high <= most:
-        return _blank(check, "pass", f"{said}, {wanted} is kept")
+        return _blank(check, "pass", f"{interval}, {wanted} is kept")
     if high < least or low > most:
-        return _blank(check, "fail", f"{said}, but {wanted} is required")
+        return _blank(check, "fail", f"{interval}, but {wanted} is required")
     return _blank(
-        check, "inconclusive", f"{said} of {check.run.n:,} examples reaches beyond {wanted}"
+        check, "inconclusive", f"{interval} of {check.run.n:,} examples reaches beyond {wanted}"
     )

@@ -112,16 +112,16 @@ class Loss:
 
 def loss(run: Estimate, baseline: Estimate, metric: Metric) -> Loss:
     """Return how much worse `run` is; both estimates rest on the same draws of examples."""
-    found = difference(_side(run), _side(baseline), metric, matched=False)
-    if found.undefined:
-        return Loss(difference=found, noise=Noise(np.nan, _seeds(run, baseline)))
+    paired = difference(_side(run), _side(baseline), metric, matched=False)
+    if paired.undefined:
+        return Loss(difference=paired, noise=Noise(np.nan, _seeds(run, baseline)))
     moved = run.values[:, 1:].mean(axis=0) - baseline.values[:, 1:].mean(axis=0)
     examples = float(moved.var(ddof=1)) if len(moved) > 1 else 0.0
     noise = Noise(
         max(examples, least_variance(run)), _seeds(run, baseline), centring(run), examples_df(run)
     )
     return Loss(
-        difference=replace(found, spread=noise.spread()),
+        difference=replace(paired, spread=noise.spread()),
         noise=noise,
         shrinkage=shrinkage(baseline, metric),
     )
@@ -204,32 +204,32 @@ def trained(estimate: Estimate) -> Seeds:
     return Seeds(float(theta.var(ddof=1)), len(theta), df, sampled)
 
 
-def more_examples(found: Loss, target: float, probability: float) -> int | None:
+def more_examples(loss: Loss, target: float, probability: float) -> int | None:
     """Return how many more examples bring t·total down to `target`; None: no number does.
 
     The t quantile is that of `probability`; the loss is taken to stay as it is.
     """
     fewest, enough = 1.0, MOST_EXAMPLES
-    if _reach(found, enough, probability) > target:
+    if _reach(loss, enough, probability) > target:
         return None
     while enough > _STEP * fewest:
         middle = float(np.sqrt(fewest * enough))
-        near = _reach(found, middle, probability) > target
+        near = _reach(loss, middle, probability) > target
         fewest, enough = (middle, enough) if near else (fewest, middle)
-    return int(np.ceil((enough - 1) * found.difference.n))
+    return int(np.ceil((enough - 1) * loss.difference.n))
 
 
-def _reach(found: Loss, examples: float, probability: float) -> float:
-    deviation = found.noise.spread(examples=examples)
+def _reach(loss: Loss, examples: float, probability: float) -> float:
+    deviation = loss.noise.spread(examples=examples)
     return deviation.quantile(probability) * deviation.total
 
 
-def more_seeds(found: Loss, target: float, probability: float) -> int | None:
+def more_seeds(loss: Loss, target: float, probability: float) -> int | None:
     """Return how many more seeds a side bring t·total down to `target`; None: no number does."""
-    if not found.noise.knows_seeds:
+    if not loss.noise.knows_seeds:
         return None
     for seeds in _numbers():
-        deviation = found.noise.spread(seeds=seeds)
+        deviation = loss.noise.spread(seeds=seeds)
         if deviation.quantile(probability) * deviation.total <= target:
             return seeds
     return None

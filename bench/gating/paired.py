@@ -74,7 +74,7 @@ class Study:
         sides = (*self._run.values(), *self._baseline.values())
         like = next(n[place] for n in sides if place in n)
         absent = replace(like, values=nothing(1), undefined="not measured for this strategy")
-        found = Check(
+        check = Check(
             rule=rule,
             number=number,
             place=place,
@@ -84,15 +84,15 @@ class Study:
             trained=strategy in self._trained,
             not_comparable=self._why_not(rule, strategy),
         )
-        if found.not_comparable or strategy not in self.old:
+        if check.not_comparable or strategy not in self.old:
             limits = rule.max_value is not None or rule.min_value is not None
-            return found if found.not_comparable or limits else None
-        same = found.run.family != "point" and is_same(self.new[strategy], self.old[strategy])
+            return check if check.not_comparable or limits else None
+        same = check.run.family != "point" and is_same(self.new[strategy], self.old[strategy])
         gone = replace(absent, undefined="not measured in the baseline")
         old = self._baseline[strategy].get(place, gone)
-        lost = found.run.undefined if not found.run.defined and old.defined else ""
+        lost = check.run.undefined if not check.run.defined and old.defined else ""
         why = f"defined in the baseline, not in this run: {lost}" if lost else ""
-        return replace(found, baseline=old, same=same, not_comparable=why)
+        return replace(check, baseline=old, same=same, not_comparable=why)
 
     def _why_not(self, rule: GateRule, strategy: str) -> str:
         if self.pair.not_comparable or self.pair.baseline is None:
@@ -138,26 +138,26 @@ def numbers(evidence: Evidence, sample: Sample, chosen: Sequence[GateRule]) -> N
     What the rules do not ask for is not measured, and groups only where the whole test set does
     not settle a rule: a gate must answer in seconds.
     """
-    found: dict[Place, Estimate] = {}
-    settings, groupings = sample.settings, sample.groupings
+    estimates: dict[Place, Estimate] = {}
     whole = [rule for rule in chosen if not rule.attribute and not rule.group]
-    for rules_of_pass, sample.groupings in ((whole, ()), (chosen, groupings)):
-        for name in dict.fromkeys(a for r in rules_of_pass for a in declared()[r.metric][0]):
+    for asking, groupings in ((whole, ()), (chosen, sample.groupings)):
+        for name in dict.fromkeys(a for r in asking for a in declared()[r.metric][0]):
             audit = shipped()[name]
-            waiting = [r for r in rules_of_pass if not _is_settled(r, found)]
+            waiting = [r for r in asking if not _is_settled(r, estimates)]
             wanted = {r.metric for r in waiting} & set(audit.metrics)
-            sample.settings = replace(settings, only=tuple(wanted))
-            for estimate in sample.resting(audit.estimates(evidence, sample)) if wanted else ():
+            narrow = sample.narrowed(sorted(wanted), groupings)
+            for estimate in narrow.resting(audit.estimates(evidence, narrow)) if wanted else ():
                 if estimate.metric in wanted:
-                    found.setdefault(estimate.place, estimate)
-    sample.settings = settings
-    return found
+                    estimates.setdefault(estimate.place, estimate)
+    return estimates
 
 
-def _is_settled(rule: GateRule, found: Numbers) -> bool:
+def _is_settled(rule: GateRule, estimates: Numbers) -> bool:
     """Whether a rule on the whole test set has its number already."""
     whole = not rule.attribute and not rule.group
-    return whole and any(not p.attribute and not p.group for p in rules.places(rule, list(found)))
+    return whole and any(
+        not p.attribute and not p.group for p in rules.places(rule, list(estimates))
+    )
 
 
 class Unpermuted(Sample):

@@ -49,8 +49,8 @@ class Power(NamedTuple):
 
 def of_folder(folder: Path, rule_file: Path | None, metrics: Sequence[str]) -> list[Power]:
     """Return the power of a gate on the folder of a run or baseline, by all rules or some."""
-    kept = (folder / baseline.RECORD).is_file()
-    side = baseline.read(folder).snapshot if kept else of_run(folder)
+    is_baseline = (folder / baseline.RECORD).is_file()
+    side = baseline.read(folder).snapshot if is_baseline else of_run(folder)
     chosen = rules_for(side, str(folder), rule_file)
     known = dict.fromkeys(rule.metric for rule in chosen)
     for metric in metrics:
@@ -59,20 +59,20 @@ def of_folder(folder: Path, rule_file: Path | None, metrics: Sequence[str]) -> l
     return [p for p in power(side, chosen) if not metrics or p.place.metric in metrics]
 
 
-def table(found: Sequence[Power]) -> Table:
+def table(powers: Sequence[Power]) -> Table:
     """Return the losses that are caught with some chances, for a rich console."""
     shown = Table("strategy", "number", "tolerated", *(f"{c:.0%} caught" for c in SHOWN))
     shown.title = "true loss that the gate catches with a chance of"
-    for p in found:
+    for p in powers:
         place = " · ".join(part for part in p.place[1:] if part not in {"", "original"})
         losses = [f"{'≤ ' if p.cautious else ''}{x:.3g}" for x in p.losses]
         name = f"{p.place.metric} [{place}]" if place else p.place.metric
         shown.add_row(
             Text(inert.line(p.strategy)), Text(inert.line(name)), f"{p.max_loss:.3g}", *losses
         )
-    if any(p.cautious for p in found):
+    if any(p.cautious for p in powers):
         shown.caption = "≤: one seed, so what two models share is not known"
-    elif min(p.seeds for p in found) < ENOUGH:
+    elif min(p.seeds for p in powers) < ENOUGH:
         shown.caption = "right on average; with few seeds, about: they know their variance badly"
     return shown
 

@@ -96,24 +96,24 @@ def _check_finished(run: Snapshot) -> None:
 
 def loosened(old: Baseline, chosen: Sequence[GateRule]) -> list[str]:
     """Return the old baseline's rules that the new one's suite no longer holds, in words."""
-    kept = rules.of_suite(old.snapshot.facts.suite_toml, "the old baseline: its suite")
-    return [f"rule loosened or gone: {rules.describe(r)}" for r in rules.lost(kept, chosen)]
+    earlier = rules.of_suite(old.snapshot.facts.suite_toml, "the old baseline: its suite")
+    return [f"rule loosened or gone: {rules.describe(r)}" for r in rules.lost(earlier, chosen)]
 
 
 def what_got_worse(
     run: Snapshot, old: Baseline, chosen: Sequence[GateRule], now: Mapping[str, Tolerated]
 ) -> list[str]:
     """Return what fails against the old baseline, or lost more than its tolerance."""
-    said: dict[str, str] = {}
+    worse: dict[str, str] = {}
     for v in gate(run, old.snapshot, chosen).verdicts:
         if v.outcome == "fail" or (v.metric == RAN and v.outcome == "not comparable"):
-            said[_key(v.strategy, v.place)] = f"{v.strategy}: {name(v)}: {v.reason}"
+            worse[_key(v.strategy, v.place)] = f"{v.strategy}: {name(v)}: {v.reason}"
     before = {key: number.value for key, number in tolerated(old.snapshot, chosen).items()}
     for then, since in ((before, "the old baseline"), (old.origin, "a reason was last given")):
         for key, (value, max_loss, metric) in now.items():
             if key in then and metric.loss(value, then[key]) > max_loss:
-                said.setdefault(key, f"{key}: from {then[key]:.3g} to {value:.3g} since {since}")
-    return list(said.values())
+                worse.setdefault(key, f"{key}: from {then[key]:.3g} to {value:.3g} since {since}")
+    return list(worse.values())
 
 
 def _key(strategy: str, place: Place) -> str:
@@ -126,7 +126,7 @@ def tolerated(run: Snapshot, chosen: Sequence[GateRule]) -> dict[str, Tolerated]
         return {}
     still = replace(run.facts, settings=replace(run.settings, replicates=1))
     study = Study(Pair(run=replace(run, facts=still), baseline=None), chosen)
-    found: dict[str, Tolerated] = {}
+    limits: dict[str, Tolerated] = {}
     for rule in (r for r in chosen if r.max_loss is not None):
         for place in rules.places(rule, study.places):
             for strategy in rule.strategies or run.judged:
@@ -137,5 +137,5 @@ def tolerated(run: Snapshot, chosen: Sequence[GateRule]) -> dict[str, Tolerated]
                     number = Tolerated(
                         value, rule.max_loss or 0.0, rules.declared()[rule.metric][1]
                     )
-                    found[key] = min(found.get(key, number), number, key=lambda t: t.max_loss)
-    return found
+                    limits[key] = min(limits.get(key, number), number, key=lambda t: t.max_loss)
+    return limits

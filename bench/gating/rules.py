@@ -114,9 +114,9 @@ def _about(rule: GateRule) -> tuple[object, ...]:
     return rule.metric, rule.attribute, rule.group, rule.view, rule.posthoc, rule.strategies
 
 
-def tightened(kept: Sequence[GateRule], own: Sequence[GateRule]) -> tuple[GateRule, ...]:
+def tightened(theirs: Sequence[GateRule], own: Sequence[GateRule]) -> tuple[GateRule, ...]:
     """Return the baseline's rules, each with the run's own bounds where these are tighter."""
-    return tuple(_tighter(rule, [o for o in own if _about(o) == _about(rule)]) for rule in kept)
+    return tuple(_tighter(rule, [o for o in own if _about(o) == _about(rule)]) for rule in theirs)
 
 
 def _tighter(rule: GateRule, own: Sequence[GateRule]) -> GateRule:
@@ -131,7 +131,7 @@ def _tighter(rule: GateRule, own: Sequence[GateRule]) -> GateRule:
     return rule.model_copy(update=update)
 
 
-def added(kept: Sequence[GateRule], own: Sequence[GateRule]) -> tuple[GateRule, ...]:
+def added(theirs: Sequence[GateRule], own: Sequence[GateRule]) -> tuple[GateRule, ...]:
     """Return what the run's own rules bound and none of the baseline's does."""
     if tuple(own) == DEFAULTS:
         return ()  # nobody wrote them
@@ -139,7 +139,7 @@ def added(kept: Sequence[GateRule], own: Sequence[GateRule]) -> tuple[GateRule, 
     for rule in own:
         known = {
             key
-            for k in kept
+            for k in theirs
             for key in BOUNDS
             if _about(k) == _about(rule) and getattr(k, key) is not None
         }
@@ -148,9 +148,9 @@ def added(kept: Sequence[GateRule], own: Sequence[GateRule]) -> tuple[GateRule, 
     return tuple(more)
 
 
-def lost(kept: Sequence[GateRule], own: Sequence[GateRule]) -> list[GateRule]:
+def lost(theirs: Sequence[GateRule], own: Sequence[GateRule]) -> list[GateRule]:
     """Return the baseline's rules that the run's own rules do not hold as tightly."""
-    return [rule for rule in kept if not any(_is_as_tight(o, rule) for o in own)]
+    return [rule for rule in theirs if not any(_is_as_tight(o, rule) for o in own)]
 
 
 def _is_as_tight(own: GateRule, rule: GateRule) -> bool:
@@ -162,9 +162,9 @@ def _bounds(rule: GateRule, own: GateRule) -> bool:
     return all(getattr(own, k) is not None for k in BOUNDS if getattr(rule, k) is not None)
 
 
-def looser(kept: Sequence[GateRule], own: Sequence[GateRule]) -> Iterator[str]:
+def looser(theirs: Sequence[GateRule], own: Sequence[GateRule]) -> Iterator[str]:
     """Yield a note where the run's suite asks for less than the baseline's rules."""
-    if lost(kept, own):
+    if lost(theirs, own):
         yield "the run's suite asks for less than the baseline's rules: the baseline's count"
 
 

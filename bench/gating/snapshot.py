@@ -59,8 +59,8 @@ def of_run(run: Path) -> Snapshot:
     labels = [strategy.label for strategy in facts.strategies]
     if twice := next((label for label in labels if labels.count(label) > 1), ""):
         raise BadInputError(f"{run}: two strategies are called {twice!r}; rename one, run again")
-    found = tuple(rounded(e) for e in run_folder.evidence(run, facts))
-    return Snapshot(facts=facts, evidence=found, versions=versions())
+    evidence = tuple(rounded(e) for e in run_folder.evidence(run, facts))
+    return Snapshot(facts=facts, evidence=evidence, versions=versions())
 
 
 def of_evidence(evidence: Evidence, name: str, settings: AuditSettings) -> Snapshot:
@@ -99,8 +99,8 @@ def rounded(evidence: Evidence) -> Evidence:
 
 def _rounded(predictions: Predictions) -> Predictions:
     known = predictions.probability
-    kept = None if known is None else known.astype(np.float32).astype(np.float64)
-    return replace(predictions, probability=kept)
+    stored = None if known is None else known.astype(np.float32).astype(np.float64)
+    return replace(predictions, probability=stored)
 
 
 def in_order(evidence: Evidence, ids: Array) -> Evidence:
@@ -122,5 +122,5 @@ def _in_order(predictions: Predictions, ids: Array) -> Predictions:
 
 def places(ids: Array, among: Array) -> Array:
     """Return where each id stands in `among`, -1 where it does not."""
-    found = pc.index_in(pa.array(ids.tolist()), value_set=pa.array(among.tolist()))
-    return np.asarray(pc.fill_null(found, -1))
+    position = pc.index_in(pa.array(ids.tolist()), value_set=pa.array(among.tolist()))
+    return np.asarray(pc.fill_null(position, -1))

@@ -241,20 +241,20 @@ def contrasts(
     Holm's family is that of the metrics `HEADLINE` and `declared`, without what is not judged.
     """
     made = [
-        (_contrast(strategy, reference, place, found), found)
+        (_contrast(strategy, reference, place, estimate), estimate)
         for strategy, reference, paired in sides
-        for place, found in paired.items()
+        for place, estimate in paired.items()
     ]
     claimed = {*HEADLINE, *declared}
     family = [
         i
-        for i, (c, found) in enumerate(made)
-        if c.metric in claimed and _in_family(c) and not found.not_judged
+        for i, (c, estimate) in enumerate(made)
+        if c.metric in claimed and _in_family(c) and not estimate.not_judged
     ]
     adjusted = dict(zip(family, holm([made[i][1].p_value for i in family]), strict=True))
     return tuple(
-        _judged(contrast._replace(p_adjusted=adjusted.get(i)), found)
-        for i, (contrast, found) in enumerate(made)
+        _judged(contrast._replace(p_adjusted=adjusted.get(i)), estimate)
+        for i, (contrast, estimate) in enumerate(made)
     )
 
 
@@ -278,33 +278,33 @@ def _in_family(contrast: Contrast) -> bool:
     return whole and original and contrast.p_value is not None
 
 
-def _contrast(strategy: str, reference: str, place: Place, found: PairedDifference) -> Contrast:
-    known = not found.undefined
-    quoted = known and found.family not in CENTRED
+def _contrast(strategy: str, reference: str, place: Place, estimate: PairedDifference) -> Contrast:
+    known = not estimate.undefined
+    quoted = known and estimate.family not in CENTRED
     return Contrast(
         **place._asdict(),
         strategy=strategy,
         reference=reference,
-        difference=found.value,
-        low=found.value - found.half_width() if quoted else None,
-        high=found.value + found.half_width() if quoted else None,
-        p_value=found.p_value if known else None,
+        difference=estimate.value,
+        low=estimate.value - estimate.half_width() if quoted else None,
+        high=estimate.value + estimate.half_width() if quoted else None,
+        p_value=estimate.p_value if known else None,
         p_adjusted=None,
-        minimum_detectable_effect=found.detectable() if known else None,
+        minimum_detectable_effect=estimate.detectable() if known else None,
         verdict="undefined",
-        n=found.n,
-        seeds=found.seeds,
-        undefined=found.undefined,
-        not_judged="" if found.undefined else found.not_judged,
+        n=estimate.n,
+        seeds=estimate.seeds,
+        undefined=estimate.undefined,
+        not_judged="" if estimate.undefined else estimate.not_judged,
     )
 
 
-def _judged(contrast: Contrast, found: PairedDifference) -> Contrast:
+def _judged(contrast: Contrast, estimate: PairedDifference) -> Contrast:
     """Return the contrast with its verdict: the adjusted p value decides where there is one."""
     p = contrast.p_value if contrast.p_adjusted is None else contrast.p_adjusted
     if p is None:
         return contrast
     if contrast.not_judged:
         return contrast._replace(verdict="not judged")
-    shown: Verdict = "worse" if found.loss > 0 else "better"
+    shown: Verdict = "worse" if estimate.loss > 0 else "better"
     return contrast._replace(verdict=shown if p < 1 - LEVEL else "no evidence of a difference")

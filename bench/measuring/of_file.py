@@ -66,11 +66,11 @@ def evidence(files: Files, columns: Columns) -> Audited:
         readings.append((files.validation, _validation(files.validation, columns, classes)))
     name, other_name = _labels(files)
     held_out = tuple(reading.predictions for _, reading in readings[-1:] if files.validation)
-    found = [Evidence(strategy=name, seeds=(0,), test=(test.predictions,), validation=held_out)]
+    evidence = [Evidence(strategy=name, seeds=(0,), test=(test.predictions,), validation=held_out)]
     if files.compare:
-        found[0] = replace(found[0], before=(other.predictions,))
-        found.append(Evidence(strategy=other_name, seeds=(0,), test=(other.predictions,)))
-    return Audited(found, tuple(assumptions(readings)))
+        evidence[0] = replace(evidence[0], before=(other.predictions,))
+        evidence.append(Evidence(strategy=other_name, seeds=(0,), test=(other.predictions,)))
+    return Audited(evidence, tuple(assumptions(readings)))
 
 
 def _validation(path: Path, columns: Columns, classes: tuple[str, ...]) -> Reading:
@@ -134,21 +134,21 @@ def results(
     BadInputError
         As `audit.load_own`.
     """
-    found = audited.evidence
-    reference = found[1].strategy if len(found) > 1 else None
-    lacking = NO_FILE_HAS if found[0].before else (*NO_FILE_HAS, "before")
+    evidence = audited.evidence
+    reference = evidence[1].strategy if len(evidence) > 1 else None
+    lacking = NO_FILE_HAS if evidence[0].before else (*NO_FILE_HAS, "before")
     own = load_own(audit_path, lacking=lacking)
     audits = load_all(by_default(without=lacking)) | own
-    computed = measure(found, settings, audits=audits, reference=reference)
+    computed = measure(evidence, settings, audits=audits, reference=reference)
     facts = RunFacts(
-        suite=found[0].strategy,
+        suite=evidence[0].strategy,
         date=provenance.today(),
-        strategies=tuple(StrategyFacts(label=e.strategy, use="predictions") for e in found),
-        reference=reference or found[0].strategy,
+        strategies=tuple(StrategyFacts(label=e.strategy, use="predictions") for e in evidence),
+        reference=reference or evidence[0].strategy,
         settings=settings,
         environment=provenance.environment(),
         commit=provenance.commit(),
-        collapsed=collapsed.seeds(found),
+        collapsed=collapsed.seeds(evidence),
         assumptions=audited.assumptions,
     )
     return computed, facts

@@ -163,8 +163,8 @@ def check(strategy: Strategy, task: Task, attribute: str, *, where: str) -> None
 def trainable_views(task: Task) -> dict[str, Array]:
     """Return view -> which training examples it changes (n,), of views that keep the label."""
     train = task.split == "train"
-    kept = (name for name in task.card.label_kept_in if name in task.views)
-    changed = {name: np.asarray(task.views[name][train] != "") for name in kept}
+    same_label = (name for name in task.card.label_kept_in if name in task.views)
+    changed = {name: np.asarray(task.views[name][train] != "") for name in same_label}
     return {name: rows for name, rows in changed.items() if rows.any()}
 
 
@@ -200,8 +200,11 @@ def _helpers(file: Path) -> list[Path]:
     imports = [n for n in ast.walk(ast.parse(file.read_bytes())) if isinstance(n, ast.ImportFrom)]
     modules = {
         name
-        for found in imports
-        for name in (f"{found.module}", *(f"{found.module}.{alias.name}" for alias in found.names))
+        for statement in imports
+        for name in (
+            f"{statement.module}",
+            *(f"{statement.module}.{alias.name}" for alias in statement.names),
+        )
         if name.split(".")[0] == "tunefair"
     }
     root = Path(tunefair.__file__).parents[1]

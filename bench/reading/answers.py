@@ -4,13 +4,15 @@ import numpy as np
 
 from ..schema import Array, BadInputError
 from . import labels, probabilities
-from .classes import Found
+from .classes import Labelled
 from .wanted import File
 
 _BINARY = 2
 
 
-def of(file: File, found: Found, scores: Array | None, label: Array) -> tuple[Array | None, Array]:
+def of(
+    file: File, labelled: Labelled, scores: Array | None, label: Array
+) -> tuple[Array | None, Array]:
     """Return probabilities (n, C), where there are some, and predictions (n,).
 
     Without a column of predictions they are the most probable class, of two equal ones the
@@ -22,18 +24,18 @@ def of(file: File, found: Found, scores: Array | None, label: Array) -> tuple[Ar
         There is neither, they contradict each other, or an option needs what is not there.
     """
     prediction = None
-    if found.prediction is not None:
+    if labelled.prediction is not None:
         column = file.columns.prediction
-        prediction = labels.indexed(file.source, column, found.prediction, found.classes)
-    _check_options(file, found, has_scores=scores is not None)
+        prediction = labels.indexed(file.source, column, labelled.prediction, labelled.classes)
+    _check_options(file, labelled, has_scores=scores is not None)
     if scores is None:
         if prediction is None:
             raise BadInputError(f"{file.source.path}: name --probability or --prediction")
         return None, prediction
     if file.columns.top_score and prediction is not None:
-        score = probabilities.top_score(file, scores, prediction, len(found.classes))
+        score = probabilities.top_score(file, scores, prediction, len(labelled.classes))
         return score, prediction
-    probability = _probability(file, found, scores, label)
+    probability = _probability(file, labelled, scores, label)
     if prediction is None:
         return probability, _decided(file, probability)
     if scores.shape[1] == 1:
@@ -43,10 +45,10 @@ def of(file: File, found: Found, scores: Array | None, label: Array) -> tuple[Ar
     return probability, prediction
 
 
-def _check_options(file: File, found: Found, *, has_scores: bool) -> None:
+def _check_options(file: File, labelled: Labelled, *, has_scores: bool) -> None:
     """Refuse options that have nothing to work on, or that contradict each other."""
     columns, path = file.columns, file.source.path
-    has_predictions = found.prediction is not None  # or else probabilities
+    has_predictions = labelled.prediction is not None  # or else probabilities
     decides = columns.threshold is not None
     for wrong, reason in (
         (decides and not has_scores, "--threshold needs a probability: --probability"),
@@ -55,18 +57,18 @@ def _check_options(file: File, found: Found, *, has_scores: bool) -> None:
          "--prediction"),
         (decides and has_predictions, "--threshold makes the predictions, and --prediction names "
          "them; leave one out"),
-        (decides and len(found.classes) != _BINARY, f"--threshold is for two classes, and there "
-         f"are {len(found.classes)}"),
+        (decides and len(labelled.classes) != _BINARY, f"--threshold is for two classes, not "
+         f"{len(labelled.classes)}"),
     ):  # fmt: skip
         if wrong:
             raise BadInputError(f"{path}: {reason}")
 
 
-def _probability(file: File, found: Found, scores: Array, label: Array) -> Array:
+def _probability(file: File, labelled: Labelled, scores: Array, label: Array) -> Array:
     if scores.shape[1] == 1:
         return np.column_stack([1 - scores[:, 0], scores[:, 0]])
-    order, named = found.order, "+".join(file.columns.probability)
-    better = probabilities.better_order(scores, order.classes, label, found.classes)
+    order, named = labelled.order, "+".join(file.columns.probability)
+    better = probabilities.better_order(scores, order.classes, label, labelled.classes)
     if order.assumed and better:
         probabilities.refuse_order(file.source, named, order.classes, better)
     if order.assumed:
@@ -77,7 +79,7 @@ def _probability(file: File, found: Found, scores: Array, label: Array) -> Array
             f"{','.join(order.classes)}, which is what they are read as; their order is probably "
             "another (--classes)"
         )
-    return probabilities.distribution(file, scores, order.classes, found.classes)
+    return probabilities.distribution(file, scores, order.classes, labelled.classes)
 
 
 def _decided(file: File, probability: Array) -> Array:

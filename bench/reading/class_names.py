@@ -68,10 +68,10 @@ def parse(texts: Sequence[str]) -> ClassNames:
             raise BadInputError(f"--classes {','.join(texts)}: a name is empty")
         if len(others) > 1:
             raise BadInputError(f"--classes: {name!r} stands for {' and '.join(sorted(others))}")
-    found = ClassNames(tuple(dict.fromkeys(pairs)))
-    if pairs and len(found.classes) == 1:
+    names = ClassNames(tuple(dict.fromkeys(pairs)))
+    if pairs and len(names.classes) == 1:
         raise BadInputError(f"--classes {','.join(texts)}: one class; name all of them")
-    return found
+    return names
 
 
 def _pairs(text: str) -> Iterator[tuple[str, str]]:

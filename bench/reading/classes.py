@@ -13,7 +13,7 @@ _BINARY = 2
 _HALF = "--label-threshold 0.5 makes a row positive from there on"
 
 
-class Found(NamedTuple):
+class Labelled(NamedTuple):
     """The classes of a file, and its labels and predictions by their names."""
 
     label: Categories
@@ -24,7 +24,7 @@ class Found(NamedTuple):
     """Of the probabilities; empty where there is one of the positive class, or none."""
 
 
-def find(file: File, width: int, known: tuple[str, ...]) -> Found:
+def find(file: File, width: int, known: tuple[str, ...]) -> Labelled:
     """Return the classes of a file with `width` probabilities a row.
 
     Parameters
@@ -50,7 +50,7 @@ def find(file: File, width: int, known: tuple[str, ...]) -> Found:
             "repeat --probability, one column a class"
         )
     if known:
-        return Found(label, prediction, known, order)
+        return Labelled(label, prediction, known, order)
     _note_strangers(file, label, prediction, order)
     classes = tuple(dict.fromkeys(order.classes)) or seen
     if len(classes) == 1:
@@ -59,7 +59,7 @@ def find(file: File, width: int, known: tuple[str, ...]) -> Found:
             f"{file.where} holds only one class, {classes[0]!r}; name the others too: {option}"
         )
     classes = class_order.positive_last(file.where, classes, _positive(file, classes))
-    return Found(label, prediction, classes, order)
+    return Labelled(label, prediction, classes, order)
 
 
 def _label(file: File, known: tuple[str, ...]) -> Categories:

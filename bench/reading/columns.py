@@ -56,7 +56,7 @@ class Source:
 
     path: Path
     table: pa.Table
-    kept: Array | None = None
+    kept_rows: Array | None = None
     """Index in the file of each row, where some were left out."""
     missing: frozenset[str] = frozenset()
     """Spellings that say that nothing is known, besides an empty field."""
@@ -72,8 +72,8 @@ class Source:
 
     def rows(self, chosen: Array) -> "Source":
         """Return the rows of a mask (n,); messages go on naming them by their row of the file."""
-        index = np.arange(self.table.num_rows) if self.kept is None else self.kept
-        return replace(self, table=self.table.filter(pa.array(chosen)), kept=index[chosen])
+        index = np.arange(self.table.num_rows) if self.kept_rows is None else self.kept_rows
+        return replace(self, table=self.table.filter(pa.array(chosen)), kept_rows=index[chosen])
 
     def refuse(self, column: str, index: int, reason: str, *, value: object = None) -> NoReturn:
         """Refuse what row `index` (from 0) holds in a column."""
@@ -83,7 +83,7 @@ class Source:
 
     def row(self, index: int) -> int:
         """Return the number in the file, from 1, of row `index`, from 0."""
-        return (index if self.kept is None else int(self.kept[index])) + 1
+        return (index if self.kept_rows is None else int(self.kept_rows[index])) + 1
 
     def strings(self, column: str) -> Column:
         """Return a column as strings, null where a value is missing; (n,)."""
@@ -166,19 +166,19 @@ class Source:
 
     def vectors(self, column: str) -> Array:
         """Return a column of equally long vectors: lists, or text such as "[0.2, 0.8]"; (n, C)."""
-        found = self.table[column].combine_chunks()
-        if not _is_list(found.type):
+        lists = self.table[column].combine_chunks()
+        if not _is_list(lists.type):
             text = pc.replace_substring_regex(self.strings(column), r"^\s*[\[(]\s*", "")
             text = pc.replace_substring_regex(text, r"\s*[\])]\s*$", "")
-            found = pc.split_pattern_regex(text, r"[\s,;]+")
-        length = pc.fill_null(pc.list_value_length(found), 0).to_numpy()
+            lists = pc.split_pattern_regex(text, r"[\s,;]+")
+        length = pc.fill_null(pc.list_value_length(lists), 0).to_numpy()
         width = int(length[0])
         if width == 0:
             self.refuse(column, 0, "no numbers; give one a label")
         if (length != width).any():
             index = int((length != width).argmax())
             self.refuse(column, index, f"{length[index]} numbers where row 1 has {width}")
-        return self._numbers(column, pc.list_flatten(found), width=width).reshape(-1, width)
+        return self._numbers(column, pc.list_flatten(lists), width=width).reshape(-1, width)
 
     def is_list(self, column: str) -> bool:
         """Say whether a column's type is that of lists."""
@@ -190,34 +190,34 @@ class Source:
             return True
         return bool(re.match(r"\s*[\[(]", self.strings(column)[0].as_py() or ""))
 
-    def _written(self, column: str, found: Column) -> Column:
-        if pa.types.is_floating(found.type):
-            found = pc.if_else(pc.is_nan(found), None, found)
+    def _written(self, column: str, cells: Column) -> Column:
+        if pa.types.is_floating(cells.type):
+            cells = pc.if_else(pc.is_nan(cells), None, cells)
         try:
-            written = pc.cast(found, pa.large_string())
+            written = pc.cast(cells, pa.large_string())
         except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
             raise BadInputError(
-                f"{self.path}: column {column!r} holds {str(found.type)[:_LONGEST_SHOWN]}, "
+                f"{self.path}: column {column!r} holds {str(cells.type)[:_LONGEST_SHOWN]}, "
                 "not one text or number a row"
             ) from None
         spelling = pc.utf8_trim_whitespace(written)
         unknown = pc.is_in(spelling, value_set=pa.array(["", *self.missing], pa.large_string()))
         return pc.if_else(unknown, None, written)
 
-    def _numbers(self, column: str, found: Column, *, width: int) -> Array:
+    def _numbers(self, column: str, cells: Column, *, width: int) -> Array:
         """Return numbers, `width` of them a row."""
-        if not (pa.types.is_integer(found.type) or pa.types.is_floating(found.type)):
-            found = self._parsed(column, found, width=width)
-        if found.null_count:
-            index = _first(pc.is_null(found)) // width
+        if not (pa.types.is_integer(cells.type) or pa.types.is_floating(cells.type)):
+            cells = self._parsed(column, cells, width=width)
+        if cells.null_count:
+            index = _first(pc.is_null(cells)) // width
             self.refuse(column, index, "missing; give every row a number")
-        number: Array = pc.cast(found, pa.float64(), safe=False).to_numpy()  # as float() rounds
+        number: Array = pc.cast(cells, pa.float64(), safe=False).to_numpy()  # as float() rounds
         if np.isnan(number).any():
             self.refuse(column, int(np.isnan(number).argmax()) // width, "not a number (NaN)")
         return number
 
-    def _parsed(self, column: str, found: Column, *, width: int) -> Column:
-        written = _with_points(pc.utf8_trim_whitespace(self._written(column, found)))
+    def _parsed(self, column: str, cells: Column, *, width: int) -> Column:
+        written = _with_points(pc.utf8_trim_whitespace(self._written(column, cells)))
         try:
             return pc.cast(written, pa.float64())
         except pa.ArrowInvalid:

@@ -47,16 +47,16 @@ def read(path: Path, columns: Columns, *, classes: tuple[str, ...] = ()) -> Read
     file = _opened(path, columns)
     scores = probabilities.scores(file.source, columns.probability)
     width = 0 if scores is None else scores.shape[1]
-    found = class_finding.find(file, width, classes)
-    label = labels.indexed(file.source, columns.label, found.label, found.classes)
-    probability, prediction = answers.of(file, found, scores, label)
+    labelled = class_finding.find(file, width, classes)
+    label = labels.indexed(file.source, columns.label, labelled.label, labelled.classes)
+    probability, prediction = answers.of(file, labelled, scores, label)
     predictions = Predictions(
         example_id=_ids(file.source, columns.id),
         label=label,
         groups={name: _group(file, name) for name in columns.groups},
         prediction=prediction,
         probability=probability,
-        classes=found.classes,
+        classes=labelled.classes,
         cluster=file.source.clusters(columns.cluster) if columns.cluster else None,
     )
     return Reading(predictions, tuple(dict.fromkeys(file.notes)))
@@ -100,17 +100,17 @@ def _group(file: File, column: str) -> Array:
     source, columns = file.source, file.columns
     if columns.group_threshold is not None and source.holds_numbers(column):
         return membership(source, column, columns.group_threshold)
-    found = source.categories(column)
-    if not found.values:
+    categories = source.categories(column)
+    if not categories.values:
         raise BadInputError(f"{source.path}: column {column!r}: every group is missing")
-    if _RESERVED in found.values:
-        index = int((found.code == found.values.index(_RESERVED)).argmax())
+    if _RESERVED in categories.values:
+        index = int((categories.code == categories.values.index(_RESERVED)).argmax())
         source.refuse(column, index, "a group may not be called that; rename it", value=_RESERVED)
-    labels.check_no_fractions(source, column, found, _MEMBER)
-    suspects = spellings.like_missing(found.values, columns.missing)
+    labels.check_no_fractions(source, column, categories, _MEMBER)
+    suspects = spellings.like_missing(categories.values, columns.missing)
     if suspects:
-        file.notes.append(spellings.missing_or_group(column, found, suspects))
-    return found.strings
+        file.notes.append(spellings.missing_or_group(column, categories, suspects))
+    return categories.strings
 
 
 def membership(source: Source, column: str, threshold: float) -> Array:

@@ -218,12 +218,12 @@ def _object(path: Path, number: int, value: Any) -> dict[str, Any]:
 
 def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     """Return an object; of a field that occurs twice nobody knows which is meant."""
-    found = dict(pairs)
-    if len(found) < len(pairs):
+    fields = dict(pairs)
+    if len(fields) < len(pairs):
         names = [name for name, _ in pairs]
         again = next(name for place, name in enumerate(names) if name in names[:place])
         raise ValueError(f"field {again[:60]!r} occurs twice")
-    return found
+    return fields
 
 
 def _constant(name: str) -> float | None:

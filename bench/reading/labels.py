@@ -27,13 +27,13 @@ def given(file: File, column: str) -> Categories:
         A value is missing or looks like it, is a list of labels, or a fraction.
     """
     source, names = file.source, file.names
-    found = _column(source, column)
-    if (found.code < 0).any():
-        source.refuse(column, int((found.code < 0).argmax()), "missing; give every row one")
-    spellings.check_not_lists(source, column, found)
+    categories = _column(source, column)
+    if (categories.code < 0).any():
+        source.refuse(column, int((categories.code < 0).argmax()), "missing; give every row one")
+    spellings.check_not_lists(source, column, categories)
     if not names.pairs:
-        _check_spellings(file, column, found)
-    return renamed(found, {value: names.of(value) for value in found.values})
+        _check_spellings(file, column, categories)
+    return renamed(categories, {value: names.of(value) for value in categories.values})
 
 
 def _column(source: Source, column: str) -> Categories:
@@ -42,24 +42,24 @@ def _column(source: Source, column: str) -> Categories:
     return source.categories(column)
 
 
-def _check_spellings(file: File, column: str, found: Categories) -> None:
+def _check_spellings(file: File, column: str, categories: Categories) -> None:
     source, notes = file.source, file.notes
-    suspects = spellings.like_missing(found.values, [*source.missing])
+    suspects = spellings.like_missing(categories.values, [*source.missing])
     for value in suspects:
-        row = int((found.code == found.values.index(value)).argmax())
+        row = int((categories.code == categories.values.index(value)).argmax())
         if value.lower() in spellings.NEVER_A_CLASS:
-            others = [name for name in found.values if name != value]
+            others = [name for name in categories.values if name != value]
             reason = (
                 "reads like a missing value; remove such rows, or if it is a class say so: "
                 f"--classes {','.join([*others[:5], value])}"
             )
             source.refuse(column, row, reason, value=value)
-        rows = int((found.code == found.values.index(value)).sum())
+        rows = int((categories.code == categories.values.index(value)).sum())
         notes.append(
             f"column {column!r}: {value!r} ({rows} rows) is a class; if it means that nothing "
             f"is known: --missing {value}"
         )
-    if found_twins := twins(found.values):
+    if found_twins := twins(categories.values):
         one, two = found_twins
         notes.append(
             f"column {column!r}: {one!r} and {two!r} are two classes; if they are one: "
@@ -76,21 +76,21 @@ def twins(values: Sequence[str]) -> tuple[str, str] | None:
     return None
 
 
-def check_no_fractions(source: Source, column: str, found: Categories, way_out: str) -> None:
+def check_no_fractions(source: Source, column: str, categories: Categories, way_out: str) -> None:
     """Refuse a column of shares, which would make a class of every one."""
-    if spellings.are_fractions(found.values):
+    if spellings.are_fractions(categories.values):
         raise BadInputError(
             f"{source.path}: column {column!r} holds fractions "
-            f"({spellings.examples(found.values)}); {way_out}"
+            f"({spellings.examples(categories.values)}); {way_out}"
         )
 
 
-def renamed(found: Categories, names: Mapping[str, str]) -> Categories:
+def renamed(categories: Categories, names: Mapping[str, str]) -> Categories:
     """Return a column with other names, of which several may become one."""
-    values = tuple(dict.fromkeys(names[value] for value in found.values))
+    values = tuple(dict.fromkeys(names[value] for value in categories.values))
     place = {value: number for number, value in enumerate(values)}
-    code = np.array([*(place[names[value]] for value in found.values), -1], np.int64)
-    return Categories(code[found.code], values)
+    code = np.array([*(place[names[value]] for value in categories.values), -1], np.int64)
+    return Categories(code[categories.code], values)
 
 
 def matched(
@@ -127,15 +127,15 @@ def of_threshold(made: Categories, column: str) -> Categories:
     return made
 
 
-def indexed(source: Source, column: str, found: Categories, classes: Sequence[str]) -> Array:
+def indexed(source: Source, column: str, categories: Categories, classes: Sequence[str]) -> Array:
     """Return a column of classes as indices into `classes`."""
     place = {name: number for number, name in enumerate(classes)}
-    index: Array = np.array([place.get(value, -1) for value in found.values])[found.code]
+    index: Array = np.array([place.get(value, -1) for value in categories.values])[categories.code]
     if (index < 0).any():
         row = int((index < 0).argmax())
-        value = found.values[found.code[row]]
-        strangers = [name for name in found.values if name not in classes]
-        if len(strangers) == len(found.values):
+        value = categories.values[categories.code[row]]
+        strangers = [name for name in categories.values if name not in classes]
+        if len(strangers) == len(categories.values):
             way_out = class_names.fitting(strangers, classes)
         else:
             way_out = f"name every class: --classes {','.join([*classes, value])}"

@@ -44,8 +44,8 @@ def select(path: Path, table: pa.Table, columns: Sequence[str]) -> pa.Table:
     BadInputError
         A column has no such field, or is a record of several.
     """
-    found: dict[str, Column] = {name: _column(path, table, name) for name in columns}
-    return pa.table(found).replace_schema_metadata(table.schema.metadata)
+    columns_by_name: dict[str, Column] = {name: _column(path, table, name) for name in columns}
+    return pa.table(columns_by_name).replace_schema_metadata(table.schema.metadata)
 
 
 def _column(path: Path, table: pa.Table, name: str) -> Column:

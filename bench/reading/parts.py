@@ -60,13 +60,13 @@ def chosen(source: Source, wanted: dict[str, str], notes: list[str]) -> Source:
         No row is of that split or view; those that are there are named.
     """
     for column, value in wanted.items():
-        found = source.categories(column)
-        names = [*found.values]
+        categories = source.categories(column)
+        names = [*categories.values]
         if value not in names:
             raise BadInputError(
                 f"{source.path}: --{column} {value}: there is none; there are: {shown(names)}"
             )
-        source = source.rows(found.code == names.index(value))
+        source = source.rows(categories.code == names.index(value))
         others = [name for name in names if name != value]
         if others:
             notes.append(f"read: {column} {value!r} only, not {shown(others)} (--{column})")
@@ -77,8 +77,11 @@ def mixture(source: Source) -> Iterator[str]:
     """Say that a file with several splits is read as a whole."""
     if SPLIT not in source.table.column_names:
         return
-    found = source.categories(SPLIT)
-    if len(found.values) > 1 and {value.lower() for value in found.values} <= _KNOWN_SPLITS:
-        rows = np.bincount(found.code[found.code >= 0], minlength=len(found.values))
-        counts = ", ".join(f"{v} ({n} rows)" for v, n in zip(found.values, rows, strict=True))
+    categories = source.categories(SPLIT)
+    if (
+        len(categories.values) > 1
+        and {value.lower() for value in categories.values} <= _KNOWN_SPLITS
+    ):
+        rows = np.bincount(categories.code[categories.code >= 0], minlength=len(categories.values))
+        counts = ", ".join(f"{v} ({n} rows)" for v, n in zip(categories.values, rows, strict=True))
         yield f"column 'split' holds {counts}: all are read together; for one of them: --split"

@@ -22,34 +22,34 @@ def scores(source: Source, columns: Sequence[str]) -> Array | None:
     if not columns:
         return None
     if len(columns) == 1 and source.holds_vectors(columns[0]):
-        found = source.vectors(columns[0])
+        scores = source.vectors(columns[0])
     else:
-        found = np.column_stack([source.numbers(name) for name in columns])
-    wrong = (found < -_RANGE_TOLERANCE) | (found > 1 + _RANGE_TOLERANCE)
+        scores = np.column_stack([source.numbers(name) for name in columns])
+    wrong = (scores < -_RANGE_TOLERANCE) | (scores > 1 + _RANGE_TOLERANCE)
     if wrong.any():
         row, place = (int(i) for i in np.unravel_index(wrong.argmax(), wrong.shape))
         column = columns[place if len(columns) > 1 else 0]
-        source.refuse(column, row, "not a probability (0 to 1)", value=float(found[row, place]))
-    return found.clip(0, 1)
+        source.refuse(column, row, "not a probability (0 to 1)", value=float(scores[row, place]))
+    return scores.clip(0, 1)
 
 
-def distribution(file: File, found: Array, order: Sequence[str], classes: Sequence[str]) -> Array:
+def distribution(file: File, scores: Array, order: Sequence[str], classes: Sequence[str]) -> Array:
     """Return (n, C) probabilities in the order of the classes, rows summing to 1.
 
     `order` says the class of each of the k columns; those of one class are added.
     """
-    total = found.sum(axis=1)
+    total = scores.sum(axis=1)
     wrong = np.abs(total - 1) > _SUM_TOLERANCE
     if wrong.any():
         row = int(wrong.argmax())
         reason = f"the probabilities sum to {total[row]:.6g}, not to 1 within {_SUM_TOLERANCE}"
         file.source.refuse("+".join(file.columns.probability), row, reason)
     belongs = np.array([[float(of == name) for name in classes] for of in order])  # (k, C)
-    probability: Array = found @ belongs / total[:, None]
+    probability: Array = scores @ belongs / total[:, None]
     return probability
 
 
-def top_score(file: File, found: Array, prediction: Array, n_classes: int) -> Array:
+def top_score(file: File, scores: Array, prediction: Array, n_classes: int) -> Array:
     """Return (n, 2) probabilities from the score of the predicted class.
 
     Raises
@@ -59,16 +59,16 @@ def top_score(file: File, found: Array, prediction: Array, n_classes: int) -> Ar
         score is under a half, so that it cannot be the winner's.
     """
     source, column = file.source, file.columns.probability[0]
-    if found.shape[1] != 1:
+    if scores.shape[1] != 1:
         raise BadInputError(
-            f"{source.path}: --top-score: one column of scores, not {found.shape[1]}"
+            f"{source.path}: --top-score: one column of scores, not {scores.shape[1]}"
         )
     if n_classes > _BINARY:
         raise BadInputError(
             f"{source.path}: column {column!r}: the score of the predicted class says nothing of "
             f"the other {n_classes - 1}; save all of them (top_k=None), or leave --probability out"
         )
-    score = found[:, 0]
+    score = scores[:, 0]
     low = score < _HALF - _RANGE_TOLERANCE
     if low.any():
         row = int(low.argmax())
@@ -126,15 +126,15 @@ def _separation(score: Array, positive: Array) -> int:
     return -1 if ones.max() <= others.min() else 0
 
 
-def better_order(found: Array, order: Sequence[str], label: Array, classes: Sequence[str]) -> str:
+def better_order(scores: Array, order: Sequence[str], label: Array, classes: Sequence[str]) -> str:
     """Return the order of the classes that fits the labels clearly better; "" where none does.
 
     Fit is the number of rows whose most probable column is that of their label.
     """
     if len(set(order)) < len(order):
         return ""
-    hits = np.zeros((found.shape[1], len(classes)))
-    np.add.at(hits, (found.argmax(axis=1), label), 1)
+    hits = np.zeros((scores.shape[1], len(classes)))
+    np.add.at(hits, (scores.argmax(axis=1), label), 1)
     columns, best = linear_sum_assignment(hits, maximize=True)
     now = sum(hits[column, classes.index(name)] for column, name in enumerate(order))
     most = hits[columns, best].sum()

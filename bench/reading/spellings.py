@@ -21,11 +21,11 @@ def like_missing(values: Sequence[str], declared: Sequence[str]) -> list[str]:
     return [] if declared else [value for value in values if value.lower() in _MISSING]
 
 
-def missing_or_group(column: str, found: Categories, suspects: Sequence[str]) -> str:
+def missing_or_group(column: str, categories: Categories, suspects: Sequence[str]) -> str:
     """Return the assumption that suspicious spellings are groups, with the rows of each."""
-    counts = np.bincount(found.code[found.code >= 0], minlength=len(found.values))
+    counts = np.bincount(categories.code[categories.code >= 0], minlength=len(categories.values))
     named = ", ".join(
-        f"{value!r} ({counts[found.values.index(value)]} rows)" for value in suspects
+        f"{value!r} ({counts[categories.values.index(value)]} rows)" for value in suspects
     )
     verb = "is a group" if len(suspects) == 1 else "are groups"
     option = " ".join(f"--missing {value}" for value in suspects)
@@ -40,12 +40,12 @@ def are_fractions(values: Sequence[str]) -> bool:
     return all(0 <= n <= 1 for n in numbers) and any(0 < n < 1 for n in numbers)
 
 
-def check_not_lists(source: Source, column: str, found: Categories) -> None:
+def check_not_lists(source: Source, column: str, categories: Categories) -> None:
     """Refuse a column in which a row has several labels."""
-    lists = [place for place, value in enumerate(found.values) if _LIST.fullmatch(value)]
+    lists = [place for place, value in enumerate(categories.values) if _LIST.fullmatch(value)]
     if lists:
-        index = int(np.isin(found.code, lists).argmax())
-        value = found.values[found.code[index]]
+        index = int(np.isin(categories.code, lists).argmax())
+        value = categories.values[categories.code[index]]
         source.refuse(column, index, SEVERAL, value=value)
 
 

@@ -53,13 +53,13 @@ def read_most(path: Path, columns: Sequence[str]) -> pa.Table:
     try:
         return read(path, columns)
     except BadInputError:
-        found: dict[str, Any] = {}
+        columns_by_name: dict[str, Any] = {}
         for name in dict.fromkeys(columns):
             with contextlib.suppress(BadInputError):
-                found[name] = read(path, [name])[name]
-        if not found:
+                columns_by_name[name] = read(path, [name])[name]
+        if not columns_by_name:
             raise
-    return pa.table(found)
+    return pa.table(columns_by_name)
 
 
 def names(path: Path) -> list[str]:
@@ -70,8 +70,8 @@ def names(path: Path) -> list[str]:
         if path.suffix.lower() == ".parquet":
             return list(pq.read_schema(path).names)
         kind = json_tables if path.suffix.lower().startswith((".json", ".nd")) else csv_tables
-        found: list[str] = kind.names(path)
-        return found
+        columns_by_name: list[str] = kind.names(path)
+        return columns_by_name
     except (OSError, pa.ArrowException, BadInputError):
         return []
 

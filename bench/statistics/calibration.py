@@ -33,15 +33,15 @@ BINARY_METRICS = (
 
 def measured(sample: Sample, grouping: Grouping, probability: Array) -> dict[str, Array]:
     """Return metric -> (n_groups, 1 + replicates) of one seed."""
-    found: dict[str, Array] = {}
+    by_metric: dict[str, Array] = {}
     for metrics, measure in (
         *_TOP_LABEL.items(),
         *(_BY_BINS if sample.binary else _BY_CLASS).items(),
     ):
         if sample.settings.wants(*metrics):
             values = measure(sample, grouping, probability)
-            found |= zip(metrics, map(keep_observed, values), strict=True)
-    return found
+            by_metric |= zip(metrics, map(keep_observed, values), strict=True)
+    return by_metric
 
 
 def sampling_biases(sample: Sample, grouping: Grouping, probability: Array) -> dict[str, Array]:

@@ -24,10 +24,10 @@ class Clusters:
             All examples are of one cluster: nothing can be said about another.
         """
         names = np.asarray(names)
-        found, code = np.unique(names, return_inverse=True)
+        known, code = np.unique(names, return_inverse=True)
         alone = names == ""
         code = code.astype(np.int64)
-        code[alone] = len(found) + np.arange(alone.sum())
+        code[alone] = len(known) + np.arange(alone.sum())
         self.code: Array = np.unique(code, return_inverse=True)[1]
         """(n,) int64."""
         self.number = int(self.code.max()) + 1
@@ -79,5 +79,5 @@ def clusters_of(tables: Sequence[Predictions]) -> Clusters | None:
         raise BadInputError(
             "the cluster differs on the same examples; name one column of the same data"
         )
-    found = Clusters(known[0])
-    return found if found.number < len(found.code) else None
+    clusters = Clusters(known[0])
+    return clusters if clusters.number < len(clusters.code) else None

@@ -71,21 +71,21 @@ def _crossed(columns: list[Array]) -> Array:
 def _grouping(
     attribute: str, column: Array, settings: AuditSettings
 ) -> tuple[Grouping, list[LeftOut]]:
-    found, code, count = np.unique(column, return_inverse=True, return_counts=True)
-    kept = np.flatnonzero((count >= settings.min_group_size) & (found != ""))
-    if len(kept) > MAX_GROUPS:
+    names, code, count = np.unique(column, return_inverse=True, return_counts=True)
+    large = np.flatnonzero((count >= settings.min_group_size) & (names != ""))
+    if len(large) > MAX_GROUPS:
         raise BadInputError(
-            f"attribute {attribute!r}: {len(kept)} groups of {settings.min_group_size} examples "
+            f"attribute {attribute!r}: {len(large)} groups of {settings.min_group_size} examples "
             f"or more, at most {MAX_GROUPS} can be compared; coarsen it or raise min_group_size"
         )
-    recode = np.full(len(found), len(kept))
-    recode[kept] = np.arange(len(kept))
-    grouping = Grouping(attribute, tuple(str(name) for name in found[kept]), recode[code])
-    return grouping, list(_left_out(attribute, found, count, settings.min_group_size))
+    recode = np.full(len(names), len(large))
+    recode[large] = np.arange(len(large))
+    grouping = Grouping(attribute, tuple(str(name) for name in names[large]), recode[code])
+    return grouping, list(_left_out(attribute, names, count, settings.min_group_size))
 
 
-def _left_out(attribute: str, found: Array, count: Array, smallest: int) -> Iterator[LeftOut]:
-    for name, n in zip(found, count, strict=True):
+def _left_out(attribute: str, names: Array, count: Array, smallest: int) -> Iterator[LeftOut]:
+    for name, n in zip(names, count, strict=True):
         if name == "":
             yield LeftOut(attribute, "", int(n), "not annotated")
         elif n < smallest:

@@ -238,10 +238,10 @@ def _plausible(noisy: Noisy, rng: np.random.Generator) -> Array:
     log_likelihood = (np.log(weight).sum(axis=0) - np.log(total) - fit) / 2
     chance = np.exp(log_likelihood - log_likelihood.max())
     chosen = rng.choice(_DEVIATIONS, draws, p=chance / chance.sum())
-    kept = between[chosen] ** 2 / (between[chosen] ** 2 + variance[:, None])
+    shrinkage = between[chosen] ** 2 / (between[chosen] ** 2 + variance[:, None])
     centre = mean[chosen] + rng.standard_normal(draws) / np.sqrt(total[chosen])
-    posterior = centre + kept * (rate[:, None] - centre)
-    return np.asarray(posterior + noise * np.sqrt(kept * variance[:, None]))
+    posterior = centre + shrinkage * (rate[:, None] - centre)
+    return np.asarray(posterior + noise * np.sqrt(shrinkage * variance[:, None]))
 
 
 def _profiles(plausible: Sequence[Array], extent: Extent) -> list[Array]:

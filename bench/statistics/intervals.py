@@ -43,22 +43,22 @@ def interval(estimate: Estimate, bounds: tuple[float, float]) -> Interval:
 
 
 def interval_of(
-    found: Summary, bounds: tuple[float, float], shared: Prior | None = None
+    summary: Summary, bounds: tuple[float, float], shared: Prior | None = None
 ) -> Interval:
     """Return the interval of a summary, the variance between seeds moderated by `shared`."""
-    if found.inverted is not None:
+    if summary.inverted is not None:
         made = Interval(
-            found.inverted.low,
-            found.inverted.high,
-            found.inverted.value,
-            found.inverted.systematic_low,
-            found.inverted.systematic_high,
+            summary.inverted.low,
+            summary.inverted.high,
+            summary.inverted.value,
+            summary.inverted.systematic_low,
+            summary.inverted.systematic_high,
         )
     else:
-        made = _FORMS[found.family](found, found.spread(shared))
-        if found.parts and len(found.theta) > 1:  # meant to cover both
+        made = _FORMS[summary.family](summary, summary.spread(shared))
+        if summary.parts and len(summary.theta) > 1:  # meant to cover both
             made = made._replace(systematic_low=made.low, systematic_high=made.high)
-    return _within(made, found.value, bounds)
+    return _within(made, summary.value, bounds)
 
 
 def _within(made: Interval, value: float, bounds: tuple[float, float]) -> Interval:
@@ -74,16 +74,16 @@ def _half(deviation: Spread) -> float:
     return deviation.quantile(0.5 + LEVEL / 2) * deviation.total
 
 
-def _mean(found: Summary, deviation: Spread) -> Interval:
+def _mean(summary: Summary, deviation: Spread) -> Interval:
     half = _half(deviation)
-    return Interval(found.value - half, found.value + half)
+    return Interval(summary.value - half, summary.value + half)
 
 
-def _wilson(found: Summary, deviation: Spread) -> Interval:
+def _wilson(summary: Summary, deviation: Spread) -> Interval:
     """Wilson (1927) with the effective sample size p(1−p)/total²."""
-    p = float(np.clip(found.value, 0, 1))
+    p = float(np.clip(summary.value, 0, 1))
     t = deviation.quantile(0.5 + LEVEL / 2)
-    n = p * (1 - p) / deviation.total**2 if 0 < p < 1 else found.n
+    n = p * (1 - p) / deviation.total**2 if 0 < p < 1 else summary.n
     centre = (p + t**2 / 2 / n) / (1 + t**2 / n)
     half = t / (1 + t**2 / n) * np.sqrt(p * (1 - p) / n + t**2 / 4 / n**2)
     return Interval(centre - half, centre + half)
@@ -97,46 +97,46 @@ class Centre(NamedTuple):
     high: float
 
 
-def centre(found: Summary) -> Centre:
+def centre(summary: Summary) -> Centre:
     """Return the estimate without what sampling adds to an error; others as they are.
 
     An error of bins brings its `sampling_bias`. Of another error the bootstrap, which adds its
     noise to that of the sample, sees √2 − 1 of the bias where the true deviations are 0: there it
     is 1 + √2 times what it sees, elsewhere less.
     """
-    value = found.value
-    if found.family != "error":
+    value = summary.value
+    if summary.family != "error":
         return Centre(value, value, value)
-    if found.sampling_bias is None:
-        seen = max(found.bias, 0.0)
+    if summary.sampling_bias is None:
+        seen = max(summary.bias, 0.0)
         return Centre(max(value - (1 + 2**0.5) * seen, 0.0), value - seen, value)
-    added, doubt = found.sampling_bias
+    added, doubt = summary.sampling_bias
     without = max(value - added, 0.0)
     return Centre(max(without - doubt, 0.0), without, min(without + doubt, value))
 
 
-def _error(found: Summary, deviation: Spread) -> Interval:
+def _error(summary: Summary, deviation: Spread) -> Interval:
     """Lower end from the least that the error can be; upper end as it is, or from the most.
 
     An estimate without bias varies up to a third more than the error itself.
     """
-    without, half = centre(found), _half(deviation)
-    high = min(found.value + half, without.high + 4 / 3 * half)
+    without, half = centre(summary), _half(deviation)
+    high = min(summary.value + half, without.high + 4 / 3 * half)
     return Interval(without.low - half, high, without.value)
 
 
-def _gap(found: Summary, deviation: Spread) -> Interval:
+def _gap(summary: Summary, deviation: Spread) -> Interval:
     """Upper end as it is; lower end simultaneous over all signed contrasts of groups.
 
     A gap of errors is narrowed where the smallest error is biased most: there the upper end is
     that of the widest gap that the groups' bounds allow.
     """
     half = _half(deviation)
-    contrasts = sum(len(kind) * (len(kind) - 1) for kind in found.parts)
-    low = max((_largest_difference(kind, contrasts) for kind in found.parts), default=0.0)
-    widest = max((_widest(kind) for kind in found.parts), default=0.0)
-    high = max(found.value, widest, low - half) + half
-    return Interval(max(low, 0.0), high, _corrected_gap(found))
+    contrasts = sum(len(kind) * (len(kind) - 1) for kind in summary.parts)
+    low = max((_largest_difference(kind, contrasts) for kind in summary.parts), default=0.0)
+    widest = max((_widest(kind) for kind in summary.parts), default=0.0)
+    high = max(summary.value, widest, low - half) + half
+    return Interval(max(low, 0.0), high, _corrected_gap(summary))
 
 
 def _widest(kind: tuple[Summary, ...]) -> float:
@@ -145,11 +145,11 @@ def _widest(kind: tuple[Summary, ...]) -> float:
     return max(b.high for b in bounds) - min(b.low for b in bounds)
 
 
-def _corrected_gap(found: Summary) -> float:
+def _corrected_gap(summary: Summary) -> float:
     """Return the gap less its bootstrap bias; of errors the gap of the errors without theirs."""
-    if not any(part.sampling_bias is not None for kind in found.parts for part in kind):
-        return found.value - found.bias
-    errors = [[centre(part).value for part in kind] for kind in found.parts]
+    if not any(part.sampling_bias is not None for kind in summary.parts for part in kind):
+        return summary.value - summary.bias
+    errors = [[centre(part).value for part in kind] for kind in summary.parts]
     return max(float(np.ptp(kind)) for kind in errors)
 
 
@@ -184,23 +184,23 @@ def _careful(part: Summary) -> Spread:
     return part.spread()._replace(counted_twice=0.0)
 
 
-def _worst(found: Summary, deviation: Spread) -> Interval:
+def _worst(summary: Summary, deviation: Spread) -> Interval:
     """Lower end as it is; upper end the least of the groups' one-sided upper limits."""
-    groups = [part for kind in found.parts for part in kind]
+    groups = [part for kind in summary.parts for part in kind]
     tail = 1 - (1 - LEVEL) / max(len(groups), 1)
     limits = ((part.value, _careful(part)) for part in groups)
     high = min((value + s.quantile(tail) * s.total for value, s in limits), default=1.0)
-    return Interval(found.value - _half(deviation), high, found.value - found.bias)
+    return Interval(summary.value - _half(deviation), high, summary.value - summary.bias)
 
 
-def _ratio(found: Summary, deviation: Spread) -> Interval:
+def _ratio(summary: Summary, deviation: Spread) -> Interval:
     """Lower end as it is; upper end the least simultaneous upper limit of a pair's ratio.
 
     The limit is on the log scale (delta method) with rates (hits + 1/2) / (n + 1).
     """
-    contrasts = sum(len(kind) * (len(kind) - 1) for kind in found.parts)
-    high = min((_least_ratio(kind, contrasts) for kind in found.parts), default=1.0)
-    return Interval(found.value - _half(deviation), high, found.value - found.bias)
+    contrasts = sum(len(kind) * (len(kind) - 1) for kind in summary.parts)
+    high = min((_least_ratio(kind, contrasts) for kind in summary.parts), default=1.0)
+    return Interval(summary.value - _half(deviation), high, summary.value - summary.bias)
 
 
 def _least_ratio(kind: tuple[Summary, ...], contrasts: int) -> float:

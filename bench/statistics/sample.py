@@ -8,19 +8,21 @@ draw of them, `Sample.permuted` for draws without disparity. Memory is bounded w
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from copy import copy
 from dataclasses import replace
 from functools import cached_property
-from typing import NamedTuple
+from typing import NamedTuple, Self
 
 import numpy as np
 
 from ..schema import Array, AuditSettings, BadInputError, Evidence, Predictions
 from .clusters import clusters_of
+from .draws import Draws
 from .estimates import Estimate
 from .exchange import Exchange
 from .grouping import Grouping, everyone, groupings
 from .streams import Stream, generator
-from .units import CHUNK, ROWS, Units, cluster_units, patterns, row_units
+from .units import CHUNK, ROWS, patterns
 
 BINARY = 2
 """Number of classes of a binary task; classes[1] is the positive one."""
@@ -92,26 +94,17 @@ class Sample:
         self.clusters = clusters_of([p for e in evidence for p in e.test])
         columns = [g.code for g in self.groupings] + [self.label]
         columns += [p.prediction for e in evidence for p in e.test]
-        self._patterns = patterns(columns) if self.clusters is None else None
+        few = patterns(columns) if self.clusters is None else None
+        self.draws = Draws(self.n, self.clusters, few, settings)
         self._shuffled: dict[str, Array] = {}
         self._exchanged: dict[str, Exchange] = {}
 
-    @cached_property
-    def _rows(self) -> Units:
-        """Rows, clusters of them or blocks of either, drawn when first asked for."""
-        rng = generator(self.settings.seed)
-        if self.clusters is not None:
-            known = self.clusters
-            return cluster_units(known.code, known.number, self.settings.replicates, rng)
-        return row_units(self.n, self.settings.replicates, rng)
-
-    @cached_property
-    def _counts(self) -> Units:
-        """How often each pattern appears where patterns are few, drawn when first asked for."""
-        if self._patterns is None:
-            return self._rows
-        rng = generator(self.settings.seed, Stream.PATTERNS)
-        return self._patterns.draw(self.settings.replicates, rng)
+    def narrowed(self, only: Sequence[str], groupings: Sequence[Grouping]) -> Self:
+        """Return the same examples and draws, asked for some metrics in some groupings."""
+        narrow = copy(self)
+        narrow.settings = replace(self.settings, only=tuple(only))
+        narrow.groupings = tuple(groupings)
+        return narrow
 
     @property
     def binary(self) -> bool:
@@ -124,10 +117,10 @@ class Sample:
         A multinomial draw of counts is exactly the bootstrap of the rows. Blocks of random rows
         give the same variance of every sum, with `BLOCKS` - 1 degrees of freedom.
         """
-        units, observed = self._counts if table.counted else self._rows, table
-        if table.counted and self._patterns is not None:
-            table = table.of_rows(self._patterns.first)
-            observed = table._replace(values=self._patterns.size[:, None])
+        units, observed = self.draws.counts if table.counted else self.draws.rows, table
+        if table.counted and self.draws.patterns is not None:
+            table = table.of_rows(self.draws.patterns.first)
+            observed = table._replace(values=self.draws.patterns.size[:, None])
         sums = units.sums(table.flat, table.shape[0] * table.shape[1], table.columns)
         drawn = [
             statistic((sums @ chunk).reshape(*table.shape, -1, chunk.shape[1]))
@@ -142,7 +135,7 @@ class Sample:
         the influences of one statistic sum to zero. For an AUC this is the method of DeLong et
         al. (1988).
         """
-        units = self._rows
+        units = self.draws.rows
         value, influence = [], []
         for number, moves in smooth:
             value.append(number)

@@ -20,8 +20,8 @@ LOG_LOSS = Metric(
 def log_loss(probability: Array, label: Array) -> Array:
     """Return -ln p(label) of each row (n,), with p clipped at machine precision."""
     smallest = np.finfo(np.float64).eps
-    said = probability[np.arange(len(label)), label]
-    return np.asarray(-np.log(np.clip(said, smallest, 1 - smallest)))
+    predicted = probability[np.arange(len(label)), label]
+    return np.asarray(-np.log(np.clip(predicted, smallest, 1 - smallest)))
 
 
 def brier(probability: Array, label: Array) -> Array:

@@ -88,10 +88,10 @@ def _prefix(sets: _Sets, *, tenths: int) -> sp.csr_array:
     A set that shares at least k of a row's m features misses at most m - k, so it holds one of
     any m - k + 1 (prefix filtering: Chaudhuri, Ganti & Kaushik 2006).
     """
-    kept = np.minimum(sets.size, sets.size - (tenths * sets.size + 9) // 10 + 1)
+    prefix = np.minimum(sets.size, sets.size - (tenths * sets.size + 9) // 10 + 1)
     place = np.arange(sets.member.nnz) - np.repeat(sets.member.indptr[:-1], sets.size)
-    chosen = place < np.repeat(kept, sets.size)
-    start = np.concatenate([[0], np.cumsum(kept)])
+    chosen = place < np.repeat(prefix, sets.size)
+    start = np.concatenate([[0], np.cumsum(prefix)])
     rows = (sets.member.data[chosen], sets.member.indices[chosen], start)
     return sp.csr_array(rows, shape=sets.member.shape)
 
@@ -108,7 +108,7 @@ def _select(
     row whose kept features end first has left, which rules most of them out before their sets
     are compared (Xiao et al. 2008).
     """
-    left_of, left_in = (sets.size - np.diff(kept.indptr) for kept in (sought, held))
+    left_of, left_in = (sets.size - np.diff(prefix.indptr) for prefix in (sought, held))
     pairs: list[tuple[Array, Array]] = [(np.empty(0, np.int64), np.empty(0, np.int64))]
     for start in range(0, len(sets.size), _CHUNK):
         candidates = (sought[start : start + _CHUNK] @ held.T).tocoo()

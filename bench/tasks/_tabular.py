@@ -152,11 +152,11 @@ def unused(source: Source, table: Table) -> dict[str, Array]:
     """Return the columns of single values that the task leaves aside, rows as those of `task`."""
     used = set(table.columns)
     source = _chosen(source, table)
-    found = {}
+    categories = {}
     for name in dict.fromkeys(source.table.column_names):
         if name not in used and not pa.types.is_nested(source.table.schema.field(name).type):
-            found[name] = source.strings(name).fill_null("").to_numpy(zero_copy_only=False)
-    return {name: column.astype(object) for name, column in found.items()}
+            categories[name] = source.strings(name).fill_null("").to_numpy(zero_copy_only=False)
+    return {name: column.astype(object) for name, column in categories.items()}
 
 
 def _chosen(source: Source, table: Table) -> Source:
@@ -188,20 +188,20 @@ def _label(source: Source, table: Table, notes: list[str]) -> tuple[Array, tuple
 
 
 def _texts(source: Source, column: str) -> Array:
-    found = source.strings(column)
-    written: Array = found.to_numpy(zero_copy_only=False)
-    if found.null_count:
+    categories = source.strings(column)
+    written: Array = categories.to_numpy(zero_copy_only=False)
+    if categories.null_count:
         empty = np.array([value is None for value in written])
         source.refuse(column, int(empty.argmax()), "the text is empty; remove the row")
     return written
 
 
-def _check_label(source: Source, table: Table, found: Categories, notes: list[str]) -> None:
+def _check_label(source: Source, table: Table, categories: Categories, notes: list[str]) -> None:
     """Refuse what is no label: a missing value that a program wrote, a list, a share of votes."""
-    spellings.check_not_lists(source, table.label, found)
-    labels.check_no_fractions(source, table.label, found, _HALF)
-    for value in spellings.like_missing(found.values, table.missing):
-        rows = found.code == found.values.index(value)
+    spellings.check_not_lists(source, table.label, categories)
+    labels.check_no_fractions(source, table.label, categories, _HALF)
+    for value in spellings.like_missing(categories.values, table.missing):
+        rows = categories.code == categories.values.index(value)
         if value.lower() in spellings.NEVER_A_CLASS:
             reason = (
                 "reads like a missing value; leave such rows out (missing and incomplete in "
@@ -212,7 +212,7 @@ def _check_label(source: Source, table: Table, found: Categories, notes: list[st
             f"Label {value!r} ({int(rows.sum())} rows) is a class; if it means that nothing is "
             f'known: missing = ["{value}"] in [task], --missing {value} here.'
         )
-    if twins := labels.twins(found.values):
+    if twins := labels.twins(categories.values):
         one, two = twins
         notes.append(
             f"Labels {one!r} and {two!r} are two classes; if they are one, write them alike."
@@ -223,7 +223,7 @@ def _group(source: Source, table: Table, column: str, notes: list[str]) -> Array
     """Return a group column; "" where a row is not annotated and may stay so."""
     threshold = table.group_threshold
     if table.incomplete != "keep_unannotated":
-        found = (
+        categories = (
             labels.thresholded(source, column, threshold)
             if threshold is not None
             else _given(source, column)
@@ -231,14 +231,14 @@ def _group(source: Source, table: Table, column: str, notes: list[str]) -> Array
     elif threshold is not None:
         return _noted(membership(source, column, threshold), column, notes)
     else:
-        found = source.categories(column)
+        categories = source.categories(column)
     if threshold is None:
-        labels.check_no_fractions(source, column, found, _MEMBER)
-    suspects = spellings.like_missing(found.values, table.missing)
+        labels.check_no_fractions(source, column, categories, _MEMBER)
+    suspects = spellings.like_missing(categories.values, table.missing)
     if suspects:
-        said = spellings.missing_or_group(column, found, suspects)
-        notes.append(f"{said[0].upper()}{said[1:]}.")
-    return _noted(found.strings, column, notes)
+        note = spellings.missing_or_group(column, categories, suspects)
+        notes.append(f"{note[0].upper()}{note[1:]}.")
+    return _noted(categories.strings, column, notes)
 
 
 def _noted(group: Array, column: str, notes: list[str]) -> Array:
@@ -264,11 +264,11 @@ def _lacking(label: Array, classes: Sequence[str], split: Array) -> Iterator[str
 def _given(source: Source, column: str) -> Categories:
     if source.is_list(column):
         source.refuse(column, 0, spellings.SEVERAL)
-    found = source.categories(column)
-    if (found.code < 0).any():
+    categories = source.categories(column)
+    if (categories.code < 0).any():
         way_out = "missing; fill it, or say what becomes of such rows: incomplete in [task]"
-        source.refuse(column, int((found.code < 0).argmax()), way_out)
-    return found
+        source.refuse(column, int((categories.code < 0).argmax()), way_out)
+    return categories
 
 
 def _views(lexicon: Path, text: Array) -> dict[str, Array]:
@@ -283,20 +283,20 @@ def _views(lexicon: Path, text: Array) -> dict[str, Array]:
 
 def _kept(table: Table, views: Iterable[str]) -> tuple[str, ...]:
     """Return the views that keep the label, in the order of the lexicon."""
-    kept = [f"swap:{name}" for name in table.label_kept_in]
-    if strangers := sorted(set(kept) - set(views)):
+    same_label = [f"swap:{name}" for name in table.label_kept_in]
+    if strangers := sorted(set(same_label) - set(views)):
         name = strangers[0].removeprefix("swap:")
         raise BadInputError(f"task: label_kept_in: {name!r} is no view of the lexicon")
-    return tuple(view for view in views if view in kept)
+    return tuple(view for view in views if view in same_label)
 
 
 def _given_split(source: Source, column: str) -> Array:
-    found = source.categories(column)
-    side = [SPLITS.get(value.lower(), "") for value in found.values]
-    split: Array = np.array([*side, ""], "<U10")[found.code]
+    categories = source.categories(column)
+    side = [SPLITS.get(value.lower(), "") for value in categories.values]
+    split: Array = np.array([*side, ""], "<U10")[categories.code]
     if (split == "").any():
         row = int((split == "").argmax())
-        value = found.strings[row]
+        value = categories.strings[row]
         source.refuse(column, row, "no split; train, validation and test are", value=str(value))
     return split
 

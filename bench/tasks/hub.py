@@ -122,22 +122,22 @@ class Hub(_tabular.Table):
 
 def _read(origin: _Origin, chosen: Hub, *, everything: bool = False) -> pa.Table:
     """Return the columns of all splits under one another, named classes as names."""
-    found = origin.splits(chosen.config)
+    splits = origin.splits(chosen.config)
     names = {"train": chosen.train, "validation": chosen.validation, "test": chosen.test}
     given = {split: theirs for split, theirs in names.items() if theirs}
     for split, theirs in given.items():
-        if theirs not in found:
-            known = ", ".join(found)
+        if theirs not in splits:
+            known = ", ".join(splits)
             raise BadInputError(
                 f"{origin.shown}: {split} = {theirs!r}: no such split; there are: {known}"
             )
     wanted = [name for name in chosen.columns if name != _SPLIT]
     for theirs in given.values() if everything else ():
-        wanted += [name for name in found[theirs].column_names if name != _SPLIT]
+        wanted += [name for name in splits[theirs].column_names if name != _SPLIT]
     wanted = list(dict.fromkeys(wanted))
     parts = [
-        _data_set.table(found[theirs], wanted, origin.shown).append_column(
-            _SPLIT, pa.array([split] * len(found[theirs]))
+        _data_set.table(splits[theirs], wanted, origin.shown).append_column(
+            _SPLIT, pa.array([split] * len(splits[theirs]))
         )
         for split, theirs in given.items()
     ]

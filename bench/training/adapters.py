@@ -60,12 +60,12 @@ def attention_inputs(model: nn.Module) -> list[str]:
         for name, module in model.named_modules()
         if isinstance(module, nn.Linear | Conv1D)
     }
-    found = next((sorted(linear & names) for names in _QUERY_AND_VALUE if linear & names), [])
-    if not found:
+    targets = next((sorted(linear & names) for names in _QUERY_AND_VALUE if linear & names), [])
+    if not targets:
         raise BadInputError(
             f"target_modules: no query and value layers known in {type(model).__name__}; name them"
         )
-    return found
+    return targets
 
 
 def head_modules(model: nn.Module) -> list[str]:

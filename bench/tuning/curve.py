@@ -186,11 +186,11 @@ def crossings(
     stacked = sign * np.stack([values[label] for label in labels])
     defined = np.isfinite(stacked).all(axis=0)
     leaders = [labels[i] for i in np.where(defined, np.nan_to_num(stacked), 0).argmax(axis=0)]
-    found = []
+    crossings = []
     for k in range(1, len(leaders)):
         before, after = leaders[k - 1], leaders[k]
         if before != after and defined[k - 1] and defined[k]:
             ahead = sign * (drawn[after] - drawn[before])
             crossed = (ahead[:, k:].mean(axis=1) > 0) & (ahead[:, :k].mean(axis=1) < 0)
-            found.append(Crossing(before, after, k + 1, float(crossed.mean())))
-    return found
+            crossings.append(Crossing(before, after, k + 1, float(crossed.mean())))
+    return crossings

@@ -43,7 +43,7 @@ def tabulated(n: int) -> Sample:
     """Return a sample whose rows have been read into patterns, but not drawn yet."""
     sample = Sample([evidence(n, seeds=(0,))], AuditSettings(replicates=REPLICATES))
     # the five groups alone: `evidence` has a second attribute, which would make more patterns
-    sample._patterns = units.patterns([sample.groupings[0].code, sample.label, _answers(n)])
+    sample.draws.patterns = units.patterns([sample.groupings[0].code, sample.label, _answers(n)])
     return sample
 
 
