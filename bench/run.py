@@ -49,6 +49,7 @@ class Wishes:
 def run(suite: Suite, wishes: Wishes) -> int:
     """Train what is missing and predict the yardsticks; return how many cells failed."""
     folder = wishes.runs / suite.name
+    slots = Slots.initial(wishes.device, wishes.jobs, wishes.processes)
     with files.locked(folder):
         check_owner(suite, wishes.file, folder)
         with wishes.console.status("preparing task and cells"):
@@ -63,7 +64,7 @@ def run(suite: Suite, wishes: Wishes) -> int:
         announce(jobs, folder, wishes.console)
         examples.write(folder, prepared.task)
         run_folder.write_facts(folder, facts_of(prepared, wishes.text, command(suite, wishes)))
-        failed = train_missing(jobs, folder, wishes)
+        failed = train_missing(jobs, folder, slots, wishes)
         with wishes.console.status("predicting the yardsticks"):
             predict_yardsticks(prepared, folder)
     return failed
@@ -190,10 +191,9 @@ def _yardstick_facts(name: str, task: Task) -> StrategyFacts:
     return StrategyFacts(label=name, use=name, yardstick=True, needs_groups_in=where)
 
 
-def train_missing(jobs: Sequence[Job], run: Path, wishes: Wishes) -> int:
+def train_missing(jobs: Sequence[Job], run: Path, slots: Slots, wishes: Wishes) -> int:
     """Train every job whose cell is not finished; return how many failed."""
     console = wishes.console
-    slots = Slots.initial(wishes.device, wishes.jobs, wishes.processes)
     for folder in (run / "cells", run / "yardsticks"):
         files.remove_drafts(folder)
         files.put_back(folder)

@@ -28,6 +28,7 @@ from rich.console import Console
 from tests import _models, _runs
 from tunefair import run as stages
 from tunefair.facts import CellFacts
+from tunefair.launch.slots import Slots
 from tunefair.launch.worker import Job
 from tunefair.schema import Outcome
 from tunefair.storage import files, records, run_folder
@@ -291,11 +292,9 @@ class Store(RuleBasedStateMachine):
             made.asked = asked
             return made
 
-        wishes = SimpleNamespace(
-            console=Console(file=io.StringIO()), device="cpu", jobs="1", processes=1
-        )
+        wishes = SimpleNamespace(console=Console(file=io.StringIO()))
         with mock.patch.object(stages, "_launcher", launcher):
-            stages.train_missing(self.jobs(), self.run, wishes)
+            stages.train_missing(self.jobs(), self.run, Slots(["cpu"]), wishes)
         return asked
 
     @rule(failing=st.sampled_from(["", *CELLS]))
