@@ -1,6 +1,7 @@
 """What every test may ask for."""
 
 import os
+from unittest import mock
 
 import pytest
 from hypothesis import settings
@@ -16,6 +17,13 @@ settings.register_profile(
 settings.register_profile("ci", derandomize=True)  # a merge is judged on the same examples
 if os.environ.get("CI"):
     settings.load_profile("ci")
+
+
+@pytest.fixture(autouse=True)
+def restored_environment():
+    """The command line changes the environment of its process: no test sees another's changes."""
+    with mock.patch.dict(os.environ):
+        yield
 
 
 @pytest.fixture(scope="module")

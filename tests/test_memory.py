@@ -18,6 +18,8 @@ from tunefair.launch.slots import Slots
 from tunefair.schema import BadInputError, CellFailedError
 from tunefair.storage import records
 
+JOB = SimpleNamespace(destination=Path("cells") / "never-made")
+
 
 def failure(make):
     with pytest.raises(Exception) as caught:  # noqa: PT011 - whatever a library raises
@@ -78,7 +80,8 @@ def test_a_worker_gives_its_reason_in_one_line(error, reason):
 
 
 def test_the_dynamic_linker_ends_a_process_without_a_word():
-    one = Running(job=None, process=SimpleNamespace(exitcode=127), pipe=None, fraction=0.4)
+    process = SimpleNamespace(exitcode=127)
+    one = Running(job=JOB, process=process, pipe=None, fraction=0.4)
     assert local._verdict(one) == "out_of_memory: no room for a library at 40% of its budget"
 
 
@@ -92,7 +95,7 @@ def test_the_dynamic_linker_ends_a_process_without_a_word():
 def test_a_kill_by_the_kernel_is_told_from_another(kills, verdict, monkeypatch):
     monkeypatch.setattr(local.memory, "kernel_kills", lambda: kills)
     process = SimpleNamespace(exitcode=-signal.SIGKILL)
-    one = Running(job=None, process=process, pipe=None, fraction=0.4, kernel_kills=7)
+    one = Running(job=JOB, process=process, pipe=None, fraction=0.4, kernel_kills=7)
     assert local._verdict(one) == verdict
 
 

@@ -73,7 +73,7 @@ def test_the_record_holds_the_suite_that_ran_though_it_was_edited_since(edited):
     assert facts.suite_toml == as_run
     (cell,) = [c for c in facts.cells if c.status == "finished"]
     made = json.loads((folder / "runs" / "small" / "cells" / cell.id / "cell.json").read_text())
-    assert made["training"]["learning_rate"] == 1e-3
+    assert made["definition"]["training"]["learning_rate"] == 1e-3
 
 
 def test_made_by_is_a_command_that_works(edited):

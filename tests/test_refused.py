@@ -30,9 +30,10 @@ def refused(tmp_path, capsys, monkeypatch):
             app.main()
         said = capsys.readouterr().err.strip()
         assert ended.value.code == 2, said
-        assert len(said.splitlines()) == 1
+        *before, refusal = said.splitlines()
+        assert all(line.startswith(("to be trained: ", "how long ")) for line in before)
         assert not list(tmp_path.glob("runs/*/cells/[!.]*"))  # a draft is no cell
-        return said
+        return refusal
 
     return run
 

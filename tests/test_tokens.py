@@ -47,7 +47,7 @@ def test_cut_texts_are_counted_for_each_group_of_the_test_split(task, tmp_path):
     tokenizer = AutoTokenizer.from_pretrained(_tiny.model_folder())
     cut = np.array([len(tokenizer(str(text))["input_ids"]) > 6 for text in task.text])
     prepared = prepare.Prepared(
-        suite=None, task=task, task_file=tmp_path, tokens_folder=tmp_path, cells=()
+        suite=None, task=task, task_file=tmp_path, tokens_folder=tmp_path, cells=(), content=None
     )
     test = task.split == "test"
     attribute, column = next(iter(task.groups.items()))

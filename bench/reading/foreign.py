@@ -82,7 +82,7 @@ def completed(path: Path, columns: Columns) -> Columns:
         groups=columns.groups or own.groups,
         id=columns.id or "example_id",
         classes=ClassNames(pairs),
-        positive=columns.positive or (own.classes[1] if binary else ""),
+        positive=columns.positive or ("1" if binary else ""),  # as it is stored, not its name
     )
 
 

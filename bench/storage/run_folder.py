@@ -127,7 +127,10 @@ def _is_owner(folder: Path, cell: CellFacts, use: str) -> bool:
 
 def _reason(failure: Path) -> str:
     with records.damage_named(failure):
-        return str(files.read_json(failure)["reason"])
+        reason = files.read_json(failure)["reason"]
+        if not isinstance(reason, str):
+            raise TypeError(f"reason is {type(reason).__name__}, not text")
+        return reason
 
 
 def evidence(run: Path, facts: RunFacts) -> list[Evidence]:
