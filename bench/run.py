@@ -65,6 +65,7 @@ def run(suite: Suite, wishes: Wishes) -> int:
         examples.write(folder, prepared.task)
         run_folder.write_facts(folder, facts_of(prepared, wishes.text, command(suite, wishes)))
         failed = train_missing(jobs, folder, slots, wishes)
+        run_folder.name_models(folder, [(j.cell.label, j.cell.seed, j.cell.id) for j in jobs])
         with wishes.console.status("predicting the yardsticks"):
             predict_yardsticks(prepared, folder)
     return failed

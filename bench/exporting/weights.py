@@ -20,7 +20,6 @@ from ..schema import BadInputError, Outcome, Predictions
 from ..storage import records, run_folder
 from .source import Source
 
-MODEL_FOLDER = "model"
 KEPT, AGAIN = "kept by the run", "trained again: the same predictions, byte for byte"
 
 
@@ -49,7 +48,7 @@ def weights(source: Source, console: Console) -> Iterator[Weights]:
             "those that it was made with"
         )
     stored = source.outcome_of(cell)
-    kept = run_folder.cell_folder(source.run, cell.id) / MODEL_FOLDER
+    kept = run_folder.cell_folder(source.run, cell.id) / run_folder.MODEL
     if stored is not None and kept.is_dir():
         yield Weights(folder=kept, origin=KEPT, outcome=stored)
         return
@@ -63,7 +62,7 @@ def weights(source: Source, console: Console) -> Iterator[Weights]:
         folder = _trained(source, cell, Path(scratch), console)
         now = records.read_outcome(folder)
         _check_same(source, stored, now)
-        yield Weights(folder=folder / MODEL_FOLDER, origin=AGAIN, outcome=stored or now)
+        yield Weights(folder=folder / run_folder.MODEL, origin=AGAIN, outcome=stored or now)
 
 
 def _trained(source: Source, cell: Cell, scratch: Path, console: Console) -> Path:

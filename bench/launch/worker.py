@@ -182,7 +182,7 @@ def execute(job: Job, progress: Callable[[float, str], None]) -> None:
         _check_model(job.cell)
 
     def fill(folder: Path) -> None:
-        model_folder = folder / "model" if job.cell.keep_model else None
+        model_folder = folder / run_folder.MODEL if job.cell.keep_model else None
         outcome = train(
             job.cell,
             task,

@@ -1,5 +1,6 @@
 """What of a plan must be trained: what is missing, what is trained again, why, and how long."""
 
+import shutil
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from statistics import mean
@@ -7,6 +8,7 @@ from typing import Any, NamedTuple
 
 from ..schema import BadInputError
 from ..storage import files, records, run_folder
+from . import model_folder
 from .plan import HIDDEN, MODEL, START, TRAIN, VIEW, Cell
 
 _WORDS = {
@@ -54,21 +56,28 @@ def held(run: Path, cell_id: str) -> frozenset[str] | None:
 def work(cells: Iterable[Cell], run: Path) -> dict[str, Work]:
     """Return id -> what must be trained for the cells that are asked for, first stages first.
 
-    A first stage is needed only by followers that are not finished.
+    A first stage is needed only by followers that are not finished, and for the weights of those
+    that only revise.
     """
     asked = [cell for cell in cells if cell.asked]
     own = {cell.id: cell for cell in asked}
     todo: dict[str, Work] = {}
     state: dict[str, frozenset[str] | None] = {}  # looked at once: checksums cost time
 
-    def need(cell: Cell) -> None:
+    def known_of(cell: Cell) -> frozenset[str] | None:
         if cell.id not in state:
             state[cell.id] = held(run, cell.id)
-        known = state[cell.id]
+        return state[cell.id]
+
+    def need(cell: Cell) -> None:
+        known = known_of(cell)
         before = todo[cell.id].cell.keeps if cell.id in todo else {}
         wanted = {**cell.keeps, **before}
         lacking = () if known is None else tuple(sorted(wanted.keys() - known))
         if known is not None and not lacking:
+            first = None if cell.trains else cell.first
+            if first and MODEL in first.keeps and MODEL not in (known_of(first) or ()):
+                need(first)
             return
         if cell.first:
             need(cell.first)
@@ -114,6 +123,21 @@ def explained(
         yield f"{why}: {_number(len(cells))} of {labels}"
     if todo:
         yield _duration(todo, run)
+    yield from _room(todo, run)
+
+
+def _room(todo: Mapping[str, Work], run: Path) -> Iterator[str]:
+    """Yield how much disk the weights take that are kept, and how much is free."""
+    kept = [one.cell for one in todo.values() if one.cell.keep_model]
+    if kept:
+        needed = sum(model_folder.weights_bytes(cell.model) for cell in kept)
+        parent = next(p for p in (run.absolute(), *run.absolute().parents) if p.is_dir())
+        free = shutil.disk_usage(parent).free
+        few = "; that is too little: make room, or leave keep_models out" if needed > free else ""
+        yield (
+            f"keep_models: weights of {_number(len(kept))} take up to {needed / 1e6:,.0f} MB, "
+            f"{free / 1e6:,.0f} MB are free{few}"
+        )
 
 
 def reason(one: Work, before: Mapping[tuple[str, int], Definition]) -> str:

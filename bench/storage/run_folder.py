@@ -1,7 +1,8 @@
 """Read a run's folder: evidence for the audits, facts for the report."""
 
 import os
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,8 @@ from . import examples, files, mixture, records
 
 FACTS, OWNER, CELL = "facts.json", "suite.json", "cell.json"
 """In a cell's folder: its id, strategies and seed, its definition, and what it holds."""
+MODELS, MODEL = "models", "model"
+"""Folder of links to kept weights; folder of the weights within a cell's."""
 _facts = TypeAdapter(RunFacts)
 
 
@@ -48,6 +51,28 @@ def failure_file(run: Path, cell_id: str) -> Path:
 def yardstick_folder(run: Path, name: str, task: str) -> Path:
     """Return the folder of a yardstick's predictions; `task` is the task's fingerprint."""
     return run / "yardsticks" / f"{name}-{task[:16]}"
+
+
+def name_models(run: Path, cells: Iterable[tuple[str, int, str]]) -> None:
+    """Give kept weights names: `models/STRATEGY-seed-N` is a link to a cell's folder.
+
+    Parameters
+    ----------
+    cells : label, seed and id of each; what only revises has no weights of its own
+    """
+    shelf = run / MODELS
+    for link in shelf.glob("*"):
+        if link.is_symlink():
+            link.unlink()
+    for label, seed, cell_id in cells:
+        if (cell_folder(run, cell_id) / MODEL).is_dir():
+            shelf.mkdir(exist_ok=True)
+            plain = re.sub(r"[^\w+.-]", "_", label).lstrip(".")
+            name = f"{plain}-seed-{seed}"
+            link = shelf / name
+            if link.is_symlink():  # two labels that differ in marks alone
+                link = shelf / f"{name}-{cell_id}"
+            link.symlink_to(Path("..") / "cells" / cell_id / MODEL)
 
 
 def write_owner(run: Path, suite: Path) -> None:
