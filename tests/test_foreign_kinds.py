@@ -484,3 +484,15 @@ def test_predictions_of_our_own_runs(own_file):
     assert len(view.label) == 90
     files = of_file.Files(test=own_file, validation=own_file)
     assert len(of_file.evidence(files, Columns()).evidence[0].validation[0].label) == 80
+
+
+@pytest.mark.parametrize("reader", ["jsonl", "json"])
+@pytest.mark.parametrize("large", [[2**63], [1, 2**70], 10**400])
+def test_a_number_that_no_column_holds_is_refused(tmp_path, reader, large):
+    path = write(tmp_path, reader, changed(p=[0.5, large, *GOOD["p"][2:]]))
+    if isinstance(large, list):
+        path = write(tmp_path, reader, changed(id=[large] * N))
+    code, _, err = called("audit", path, *FLAGS)
+    assert code == 2
+    assert len(err.strip().splitlines()) == 1
+    assert "a number is too large" in err

@@ -78,6 +78,10 @@ class _Field:
             self._check(values)
         try:
             self._chunks.append(_packed(values))
+        except OverflowError:  # in a list, or beside numbers with a point
+            raise BadInputError(
+                f"{self._path}: column {self.name!r}: a number is too large; write it as text"
+            ) from None
         except (pa.ArrowException, UnicodeEncodeError) as error:
             reason = " ".join(str(error).split())[:200]
             raise BadInputError(f"{self._path}: column {self.name!r}: {reason}") from None
