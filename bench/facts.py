@@ -108,6 +108,9 @@ class RunFacts:
     """The day on which the run began, or the predictions were audited: "2026-11-25"; UTC."""
     task: str = ""
     """Fingerprint of the data."""
+    content: Mapping[str, str] = field(default_factory=dict)
+    """Hashes of the data's parts: "examples" (ids, texts, labels, splits), "group:NAME" and
+    "view:NAME"; empty where not known."""
     audits: tuple[str, ...] = ()
     pairs: tuple[tuple[str, str], ...] = ()
     """Contrasts declared besides those with the reference."""

@@ -134,6 +134,7 @@ def facts_of(prepared: prepare.Prepared, text: str, command: str) -> RunFacts:
         suite=suite.name,
         date=provenance.today(),
         task=prepared.content.whole,
+        content=prepared.content.parts,
         audits=suite.audit.audits or by_default(without=("before",)),
         pairs=suite.audit.pairs,
         training_counts=run_folder.training_counts(prepared.task),

@@ -1,6 +1,7 @@
 """Tasks from files and from data sets of the Hub's form: read, split, or refused in one line."""
 
 import json
+import re
 from collections import Counter
 from pathlib import Path
 
@@ -347,6 +348,31 @@ def test_a_link_out_of_the_folder_is_refused(folder):
     (folder / "test.parquet").unlink()
     (folder / "test.parquet").symlink_to(outside)
     with pytest.raises(BadInputError, match="a link that leads out of the folder"):
+        hub.Hub(name="pairs", folder=folder.parent).load()
+
+
+def bomb(path):
+    """A megabyte of Parquet whose texts take 20 GB."""
+    text = pa.DictionaryArray.from_arrays(
+        pa.array([0] * 20_000, pa.int32()), pa.array(["x" * 1_000_000])
+    )
+    label = pa.array(["no", "yes"] * 10_000)
+    pq.write_table(pa.table({"text": text, "label": label}), path, compression="zstd")
+
+
+def test_a_folder_that_takes_more_memory_than_it_may_is_refused(folder, monkeypatch):
+    bomb(folder / "train.parquet")
+    monkeypatch.setattr(hub, "_MEMORY_BYTES", 2**30)
+    monkeypatch.setattr(hub, "MOST", 1)
+    with pytest.raises(BadInputError, match=r"^pairs: ") as refused:
+        hub.Hub(name="pairs", folder=folder.parent).load()
+    assert re.search("of memory; it is refused|cannot be loaded|exit code", str(refused.value))
+    assert "\n" not in str(refused.value)
+
+
+def test_a_folder_that_takes_longer_than_it_may_is_refused(folder, monkeypatch):
+    monkeypatch.setattr(hub, "_SECONDS", 0.01)
+    with pytest.raises(BadInputError, match="pairs: reading it takes more than 0"):
         hub.Hub(name="pairs", folder=folder.parent).load()
 
 

@@ -417,12 +417,56 @@ class TestNotComparable:
         facts = replace(baseline.facts, task="other")
         self.assert_not_comparable(run, replace(baseline, facts=facts), "task's data changed")
 
-    def test_another_card(self):
+    def test_the_words_of_a_card_are_told_and_change_no_verdict(self):
         run, baseline = sides()
         run = replace(run, facts=replace(run.facts, card=_runs.CARD))
         card = replace(_runs.CARD, label_meaning="something else")
         changed = replace(baseline, facts=replace(baseline.facts, card=card))
-        self.assert_not_comparable(run, changed, "card changed: label_meaning")
+        judged = gate(run, changed)
+        assert judged.verdicts == gate(run, baseline).verdicts
+        assert "the task card changed: label_meaning" in judged.notes
+
+    def with_content(self, side: Snapshot, **parts: str) -> Snapshot:
+        content = {"examples": "1", "group:target": "2"} | {
+            k.replace("_", ":", 1): v for k, v in parts.items()
+        }
+        facts = replace(side.facts, content=content, task=str(sorted(content.items())))
+        return replace(side, facts=facts)
+
+    def with_group(self, side: Snapshot, name: str) -> Snapshot:
+        (evidence,) = side.evidence
+        column = np.resize(["x", "y"], len(evidence.test[0].label))
+        groups = {**evidence.test[0].groups, name: column}
+        return self.with_test(self.with_content(side, **{f"group_{name}": "3"}), groups=groups)
+
+    def test_another_group_column_besides_changes_no_verdict(self):
+        run, baseline = (self.with_content(side) for side in sides())
+        judged = gate(self.with_group(run, "age"), baseline)
+        assert judged.verdicts == gate(run, baseline).verdicts
+        assert "not judged, for the baseline has none: group age" in judged.notes
+
+    def test_a_rule_about_a_new_group_column_is_not_comparable(self):
+        run, baseline = (self.with_content(side) for side in sides())
+        own = GateRule(metric="accuracy", attribute="age", group="*", min_value=0.1)
+        judged = gate(self.with_group(run, "age"), baseline, added=[own])
+        assert judged.exit_code == 4
+        (verdict,) = [v for v in judged.verdicts if v.rule == len(DEFAULTS) + 1]
+        assert "the baseline has no attribute 'age'" in verdict.reason
+        assert len(judged.rules) == len(DEFAULTS) + 1
+
+    def test_a_group_column_that_is_gone_is_not_comparable(self):
+        run, baseline = (self.with_content(side) for side in sides())
+        self.assert_not_comparable(run, self.with_group(baseline, "age"), "lack what the basel")
+        unknown = [
+            replace(side, facts=replace(side.facts, content={}, task=""))
+            for side in (run, self.with_group(baseline, "age"))
+        ]
+        self.assert_not_comparable(*unknown, "the group attributes changed: no age")
+
+    def test_other_texts_are_not_comparable_and_the_way_out_is_said(self):
+        run, baseline = (self.with_content(side) for side in sides())
+        other = self.with_content(baseline, examples="9")
+        self.assert_not_comparable(run, other, "ids, texts, labels or splits; if it was meant to")
 
     def test_another_metric_version_only_that_metric(self):
         run, baseline = sides()

@@ -114,6 +114,45 @@ def test_the_baseline_s_rules_and_settings_count(project, setting):
     assert "fail own · true_positive_rate [group × second · a × 0]" in said
 
 
+def edit_rows(project: Path, change) -> None:
+    file = project / "planted.csv"
+    with file.open(newline="") as opened:
+        rows = [row for row in map(change, csv.DictReader(opened)) if row]
+    with file.open("w", newline="") as opened:
+        writer = csv.DictWriter(opened, rows[0])
+        writer.writeheader()
+        writer.writerows(rows)
+
+
+CHANGES_NO_ANSWER = {
+    "the words of the card": (
+        ('id = "id"', 'id = "id"\nlicence = "MIT"\nlabel_meaning = "another one"'),
+        "note: the task card changed: label_meaning, licence",
+    ),
+    "a group column besides": (
+        ('groups = ["group", "second"]', 'groups = ["group", "second", "third"]'),
+        "note: not judged, for the baseline has none: group third",
+    ),
+}
+
+
+@pytest.mark.parametrize("change", CHANGES_NO_ANSWER)
+def test_what_changes_no_answer_is_told_and_judged_as_ever(good, project, tmp_path, change):
+    change, words = CHANGES_NO_ANSWER[change]
+    for of, code in ((merges.copy(good, tmp_path / "good"), 0), (project, 1)):
+        edit_rows(of, lambda row: {**row, "third": str(len(row["text"]) % 3)})
+        merges.edit(of / "small.toml", change)
+        assert "all 6 cells are finished already" in merges.run(of)
+        assert_gate(of, code, words)
+
+
+def test_a_group_column_that_is_gone_is_not_comparable(project):
+    merges.edit(project / "small.toml", ('["group", "second"]\nsplit', '["group"]\nsplit'))
+    merges.edit(project / "small.toml", ('intersections = [["group", "second"]]\n', ""))
+    merges.run(project)
+    assert_gate(project, 4, "the task's data lack what the baseline's had: group second")
+
+
 SHRUNK = {
     "fewer seeds": (
         [("seeds = [0, 1, 2]", "seeds = [0]")],
@@ -383,16 +422,6 @@ def test_another_budget_is_not_comparable(project, change, words):
     merges.edit(project / "small.toml", change)
     merges.run(project)
     assert_gate(project, 4, words)
-
-
-def edit_rows(project: Path, change) -> None:
-    file = project / "planted.csv"
-    with file.open(newline="") as opened:
-        rows = [row for row in map(change, csv.DictReader(opened)) if row]
-    with file.open("w", newline="") as opened:
-        writer = csv.DictWriter(opened, rows[0])
-        writer.writeheader()
-        writer.writerows(rows)
 
 
 def is_of_group(row) -> bool:

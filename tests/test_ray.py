@@ -2,6 +2,7 @@
 
 import shutil
 import sys
+import time
 from dataclasses import replace
 from types import SimpleNamespace
 
@@ -150,3 +151,34 @@ def test_two_nodes_give_the_predictions_of_this_machine(tmp_path):
     assert _house.predictions(tmp_path / "ray" / "small") == expected
     assert not [p for p in (tmp_path / "ray" / "small" / "cells").iterdir() if p.name[0] == "."]
     shutil.rmtree(tmp_path / "ray")
+
+
+HANGS = """
+import time
+from dataclasses import dataclass
+from tunefair.strategy import Strategy
+@dataclass(frozen=True, kw_only=True)
+class Hangs(Strategy):
+    reference = "none"
+    def adapt(self, model):
+        time.sleep(3600)
+"""
+
+
+@pytest.mark.slow
+@needs_cluster
+def test_a_cell_that_hangs_on_a_node_is_timed_out_and_the_others_finish(tmp_path):
+    suite = _house.build(tmp_path, steps=4, own=False)
+    (tmp_path / "mine" / "hangs.py").write_text(HANGS)
+    suite.write_text(suite.read_text() + "[strategies.hangs]\n")
+    begun = time.monotonic()
+    done = on_two_nodes(
+        *(suite, tmp_path / "ray", "--only", "hangs,full", "--seeds", "2"),
+        *("--cell-timeout", "60"),
+    )
+    assert done.returncode == 1, done.stderr
+    for seed in (0, 1):
+        assert f"hangs · seed {seed} failed: timed out after 60 s (--cell-timeout)" in done.stderr
+        assert f"full · seed {seed} finished" in done.stderr
+    assert time.monotonic() - begun < 500  # each would sleep for an hour, and be made again
+    assert len(_house.predictions(tmp_path / "ray" / "small")) == 2

@@ -33,7 +33,7 @@ class Limits:
 
     seconds: float
     memory_bytes: int
-    """Besides what the process has when it starts."""
+    """Besides what the process has when it starts; no file that it writes may be larger."""
 
 
 def context(preload: Sequence[str] = PRELOAD, threads: int = 1) -> ForkServerContext:
@@ -145,6 +145,7 @@ def _child(
         _silence()  # a library that aborts prints a trace; the caller says why in one line
     allowed = _address_space() + granted
     resource.setrlimit(resource.RLIMIT_AS, (allowed, allowed))
+    resource.setrlimit(resource.RLIMIT_FSIZE, (granted, granted))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     try:
         result = function(*arguments)

@@ -7,7 +7,7 @@ from ..schema import BadInputError, LeftOut, Place
 from ..suite import GateRule
 from . import integrity, rules, snapshot
 from .baseline import NotComparableError, read
-from .comparable import difference_of_tests
+from .comparable import difference_of_tests, differences_of_tasks
 from .judging import Check, judge
 from .paired import Pair, Study
 from .snapshot import Snapshot
@@ -75,20 +75,39 @@ def gate(
     if baseline is not None:
         notes += [f"baseline: {difference}" for difference in baseline.facts.mixture]
         notes += integrity.differences(run, baseline)
+        notes += differences_of_tasks(run, baseline)
+    added, new = _about_new_groups(run, baseline, added)
     pair = _pair(run, baseline)
     run = pair.run
     if not any(strategy in run.strategies for strategy in run.judged):
-        return Judgement(verdicts=tuple(_ran(pair)), rules=(*chosen, *added), notes=tuple(notes))
+        every = (*chosen, *added, *new)
+        return Judgement(verdicts=tuple(_ran(pair)), rules=every, notes=tuple(notes))
     judged: list[Verdict] = []
     for family, first in ((chosen, 1), (added, len(chosen) + 1)):
         checks, verdicts, remarks = _checks(pair, family, first) if family else ([], [], [])
         judged += [*judge(checks), *verdicts]
         notes += [remark for remark in remarks if remark not in notes]
+    judged += [_not_in_baseline(r, n) for n, r in enumerate(new, len(chosen) + len(added) + 1)]
     return Judgement(
         verdicts=(*_ran(pair), *judged),
-        rules=(*chosen, *added),
+        rules=(*chosen, *added, *new),
         notes=(*notes, *_want_of_seeds(judged)),
     )
+
+
+def _about_new_groups(
+    run: Snapshot, baseline: Snapshot | None, added: Sequence[GateRule]
+) -> tuple[list[GateRule], list[GateRule]]:
+    """Return the run's own rules about what the baseline has too, and about what is new."""
+    known = run.attributes if baseline is None else baseline.attributes
+    new = [rule for rule in added if rule.attribute in run.attributes - known]
+    return [rule for rule in added if rule not in new], new
+
+
+def _not_in_baseline(rule: GateRule, number: int) -> Verdict:
+    reason = f"the baseline has no attribute {rule.attribute!r}: make it again with this run"
+    where = {"attribute": rule.attribute or "", "group": rule.group or "", "rule": number}
+    return Verdict("not comparable", reason, rule.metric, "", **where)
 
 
 def _pair(run: Snapshot, baseline: Snapshot | None) -> Pair:

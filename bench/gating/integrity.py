@@ -58,15 +58,36 @@ def _seeds(side: Snapshot, strategy: str) -> set[int]:
 
 
 def as_the_baseline(run: Snapshot, baseline: Snapshot) -> Snapshot:
-    """Return a run that is audited as its baseline was, on the seeds that its baseline has."""
+    """Return a run that is audited as its baseline was: on its seeds, groups and views."""
     evidence = tuple(
         _of_seeds(e, baseline.strategies[e.strategy].seeds)
         if e.strategy in baseline.strategies
         else e
         for e in run.evidence
     )
-    facts = replace(run.facts, settings=baseline.settings)
-    return replace(run, facts=facts, evidence=evidence)
+    if baseline.evidence:
+        evidence = tuple(_of_parts(e, baseline) for e in evidence)
+    settings = baseline.settings
+    crossed = tuple(c for c in settings.intersections if run.attributes.issuperset(c))
+    if crossed != settings.intersections and run.evidence:  # not comparable, which is said
+        settings = replace(settings, intersections=crossed)
+    return replace(run, facts=replace(run.facts, settings=settings), evidence=evidence)
+
+
+def _of_parts(evidence: Evidence, baseline: Snapshot) -> Evidence:
+    """Return the evidence without groups and views that the baseline does not have."""
+    known = baseline.attributes
+    seen = {view for e in baseline.evidence for view in e.views}
+
+    def taken(answers: tuple[Predictions, ...]) -> tuple[Predictions, ...]:
+        return tuple(
+            replace(p, groups={g: column for g, column in p.groups.items() if g in known})
+            for p in answers
+        )
+
+    views = {view: taken(a) for view, a in evidence.views.items() if view in seen}
+    test, validation = taken(evidence.test), taken(evidence.validation)
+    return replace(evidence, test=test, validation=validation, views=views)
 
 
 def _of_seeds(evidence: Evidence, seeds: Sequence[int]) -> Evidence:

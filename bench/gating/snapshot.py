@@ -37,6 +37,11 @@ class Snapshot:
         return {e.strategy: e for e in self.evidence}
 
     @property
+    def attributes(self) -> frozenset[str]:
+        """Group attributes of its test examples."""
+        return frozenset(self.evidence[0].test[0].groups) if self.evidence else frozenset()
+
+    @property
     def judged(self) -> tuple[str, ...]:
         """Labels that a rule is about unless it names others: all but the yardsticks."""
         apart = {s.label for s in self.facts.strategies if s.yardstick}

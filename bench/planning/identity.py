@@ -38,6 +38,13 @@ class TaskContent:
         return digest(vars(self))
 
     @property
+    def parts(self) -> dict[str, str]:
+        """The hash of each part: "examples", "group:NAME", "view:NAME"."""
+        groups = {f"group:{name}": sha for name, sha in self.groups.items()}
+        views = {f"view:{name}": sha for name, sha in self.views.items()}
+        return {"examples": self.examples, **groups, **views}
+
+    @property
     def texts(self) -> str:
         """The hash of what is tokenised."""
         return digest([self.examples, self.views])

@@ -1,19 +1,26 @@
 """A data set of the Hugging Face Hub at a pinned commit, or a folder: split files, or saved."""
 
 import hashlib
+import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import pyarrow as pa
 
+from ..environment import processes
 from ..hub import snapshots
 from ..reading import columns
+from ..reading.unpacked import MOST
 from ..schema import Array, BadInputError, Task, TaskCard
 from . import _data_set, _tabular
 
 _SPLIT = "split"  # our name of the column that says which split a row was in
+_SECONDS, _BYTES_A_SECOND = 120.0, 1e6
+"""What reading a folder may take; honest files are read at 10 MB a second."""
+_MEMORY_BYTES = 2 * 2**30
+"""What it may take of memory, and more for a large folder."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,12 +53,16 @@ class _Origin:
     def shown(self) -> str:
         return self.name if self.is_local else f"{self.name}@{self.revision}"
 
-    def splits(self, config: str) -> Mapping[str, Any]:
-        """Return split -> rows; of the hub downloaded unless the cache holds them."""
+    def place(self, config: str) -> Path:
+        """Return the folder of its files; of the hub downloaded unless the cache holds them."""
         if self.is_local:
-            return _data_set.splits(self.path, config, self.shown)
-        folder = snapshots.snapshot(self.name, "dataset", self.revision, config)
-        return _data_set.splits(folder, config, self.shown, inside=folder.parents[1])
+            return self.path
+        return snapshots.snapshot(self.name, "dataset", self.revision, config)
+
+    def splits(self, config: str, folder: Path) -> Mapping[str, Any]:
+        """Return split -> rows of the folder of its files."""
+        inside = folder if self.is_local else folder.parents[1]
+        return _data_set.splits(folder, config, self.shown, inside=inside)
 
     @property
     def content(self) -> str:
@@ -121,8 +132,48 @@ class Hub(_tabular.Table):
 
 
 def _read(origin: _Origin, chosen: Hub, *, everything: bool = False) -> pa.Table:
-    """Return the columns of all splits under one another, named classes as names."""
-    splits = origin.splits(chosen.config)
+    """Return the columns of all splits under one another, named classes as names.
+
+    Downloading takes as long as it takes; the files, which are somebody else's, are read in a
+    process with limits.
+    """
+    import datasets
+
+    place, cache = origin.place(chosen.config), Path(datasets.config.HF_DATASETS_CACHE)
+    size = sum(file.stat().st_size for file in place.rglob("*") if file.is_file())
+    limits = processes.Limits(
+        seconds=_SECONDS + size / _BYTES_A_SECOND, memory_bytes=max(_MEMORY_BYTES, MOST * size)
+    )
+    with tempfile.TemporaryDirectory(prefix="tunefair-") as folder:
+        out = Path(folder) / "table.arrow"
+        files = _Files(place=place, cache=cache, out=out)
+        wanted = (origin, chosen, files, everything)
+        processes.limited(_write, *wanted, limits=limits, where=origin.shown)
+        with pa.memory_map(str(out)) as mapped:
+            return pa.ipc.open_file(mapped).read_all()
+
+
+class _Files(NamedTuple):
+    """Where a data set lies, where `datasets` keeps what it has read, and where the table goes."""
+
+    place: Path
+    cache: Path
+    out: Path
+
+
+def _write(origin: _Origin, chosen: Hub, files: _Files, everything: bool) -> None:
+    """Write the columns as an Arrow file; what the process with limits runs."""
+    import datasets
+
+    datasets.config.HF_DATASETS_CACHE = files.cache
+    table = _columns(origin, chosen, origin.splits(chosen.config, files.place), everything)
+    with pa.OSFile(str(files.out), "wb") as sink, pa.ipc.new_file(sink, table.schema) as file:
+        file.write_table(table)
+
+
+def _columns(
+    origin: _Origin, chosen: Hub, splits: Mapping[str, Any], everything: bool
+) -> pa.Table:
     names = {"train": chosen.train, "validation": chosen.validation, "test": chosen.test}
     given = {split: theirs for split, theirs in names.items() if theirs}
     for split, theirs in given.items():
