@@ -173,12 +173,11 @@ def test_a_cell_that_hangs_on_a_node_is_timed_out_and_the_others_finish(tmp_path
     suite.write_text(suite.read_text() + "[strategies.hangs]\n")
     begun = time.monotonic()
     done = on_two_nodes(
-        *(suite, tmp_path / "ray", "--only", "hangs,full", "--seeds", "2"),
-        *("--cell-timeout", "60"),
+        *(suite, tmp_path / "ray", "--only", "hangs,full", "--seeds", "1"),
+        *("--cell-timeout", "90"),
     )
     assert done.returncode == 1, done.stderr
-    for seed in (0, 1):
-        assert f"hangs · seed {seed} failed: timed out after 60 s (--cell-timeout)" in done.stderr
-        assert f"full · seed {seed} finished" in done.stderr
-    assert time.monotonic() - begun < 500  # each would sleep for an hour, and be made again
-    assert len(_house.predictions(tmp_path / "ray" / "small")) == 2
+    assert "hangs · seed 0 failed: timed out after 90 s (--cell-timeout)" in done.stderr
+    assert "full · seed 0 finished" in done.stderr
+    assert time.monotonic() - begun < 550  # it would sleep for an hour, and be made again
+    assert len(_house.predictions(tmp_path / "ray" / "small")) == 1
