@@ -174,6 +174,7 @@ def _write(origin: _Origin, chosen: Hub, files: _Files, everything: bool) -> Non
 def _columns(
     origin: _Origin, chosen: Hub, splits: Mapping[str, Any], everything: bool
 ) -> pa.Table:
+    """Return the columns of all splits under one another."""
     names = {"train": chosen.train, "validation": chosen.validation, "test": chosen.test}
     given = {split: theirs for split, theirs in names.items() if theirs}
     for split, theirs in given.items():
