@@ -182,6 +182,8 @@ def _of_connection(error: Exception) -> str:
         return f"the hub did not answer for {_ANSWER_SECONDS} s; try again later"
     if "Connect" in kind:
         return f"the hub was not reached ({text}); is there a network, is HF_ENDPOINT right?"
+    if isinstance(error, KeyError | TypeError | ValueError):
+        return f"the hub's answer is not understood ({kind}: {text})"
     return f"the download broke off ({text}); try again: what is whole is kept"
 
 
