@@ -349,12 +349,12 @@ def test_why_a_cell_is_trained_anew_is_said(small):
     run(small)
     _, words, _ = run(small, ("amount = 6", "amount = 8"), ("learning_rate = 1e-3\n", ""))
     assert (
-        "to be trained anew (budget.amount: 6 → 8; training.learning_rate: 0.001 → default): "
+        "to be trained again (budget.amount: 6 → 8; training.learning_rate: 0.001 → default): "
         "1 cell of full" in words
     )
     edit(small.with_name("planted.csv"), lambda row: row | {"text": row["text"] + " w2"})
     _, words, _ = run(small, ("amount = 6", "amount = 8"), ("learning_rate = 1e-3\n", ""))
-    assert "to be trained anew (texts, labels, ids or splits changed): 1 cell of full" in words
+    assert "to be trained again (texts, labels, ids or splits changed): 1 cell of full" in words
 
 
 def test_a_replacement_that_died_is_undone(tmp_path):

@@ -326,7 +326,7 @@ def test_a_run_s_folder_that_is_none_is_one_line(project):
 # What lies in the baseline's folder
 
 
-def spoilt(project: Path, name: str, *change: tuple[str, str]) -> None:
+def corrupted(project: Path, name: str, *change: tuple[str, str]) -> None:
     merges.edit(project / "baseline" / name, *change)
 
 
@@ -338,7 +338,7 @@ BASELINES = {
         "not as it was written",
     ),
     "looser": (
-        lambda p: spoilt(p, "suite.toml", ("max_loss = 0.10", "max_loss = 0.9")),
+        lambda p: corrupted(p, "suite.toml", ("max_loss = 0.10", "max_loss = 0.9")),
         "restore it from version control",
     ),
     "the run's predictions": (
@@ -350,8 +350,8 @@ BASELINES = {
 
 @pytest.mark.parametrize("state", BASELINES)
 def test_a_baseline_that_is_not_as_it_was_written_is_refused(project, state):
-    spoil, words = BASELINES[state]
-    spoil(project)
+    corrupt, words = BASELINES[state]
+    corrupt(project)
     assert_gate(project, 2, words)
 
 

@@ -57,8 +57,8 @@ DEVIATIONS = {
         "scikit-learn warns when a class is predicted but never labelled; the number is the same."
     ),
     "roc_auc": (
-        "Draws are linear in the influence of each example (DeLong), not areas computed anew: the "
-        "same spread at a fraction of the cost."
+        "Draws are linear in the influence of each example (DeLong), not areas computed again: "
+        "the same spread at a fraction of the cost."
     ),
 }
 FAMILY: dict[str, Family] = {

@@ -55,7 +55,7 @@ class Leakage(Audit):
         """Yield each attribute's leakage, overall and within each label.
 
         The interval is of the test examples and seeds with the probe's answers as they are: the
-        probe itself is not fitted anew.
+        probe itself is not fitted again.
         """
         hidden = [p.hidden for p in evidence.test if p.hidden is not None]
         for grouping in sample.groupings:

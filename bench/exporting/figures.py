@@ -53,7 +53,7 @@ class Figures:
 
 
 def figures(run: Path, strategy: str, seed: int, groups: Mapping[str, Array]) -> Figures:
-    """Return the figures of one cell, computed anew only if the run changed.
+    """Return the figures of one cell, computed again only if the run changed.
 
     Parameters
     ----------

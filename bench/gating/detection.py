@@ -1,4 +1,4 @@
-"""Detection: which losses a gate would catch, and how often."""
+"""Which losses a gate would detect, and with what probability."""
 
 from functools import cache
 

@@ -1,4 +1,4 @@
-"""What a run may not change: evidence that shrinks is no pass.
+"""What a run may not change: a run with less evidence than its baseline does not pass.
 
 A run is judged on the seeds, strategies, budget and audit settings of its baseline. One that
 brings fewer or others is not comparable. One in which a model collapsed that did not collapse in

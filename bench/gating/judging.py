@@ -1,4 +1,4 @@
-"""Judging: from rules and paired estimates to verdicts.
+"""From rules and paired estimates to verdicts.
 
 A loss fails when it is significant (one-sided, Holm over all losses of a run) and beyond its
 tolerance; it passes when a loss beyond the tolerance is ruled out; else it is inconclusive.

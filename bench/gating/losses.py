@@ -1,7 +1,7 @@
-"""Losses: how much worse a run is than its baseline on one number, and how sure that is.
+"""How much worse a run is than its baseline on one number, and how certain that is.
 
-Run and baseline share their test examples but not their training seeds: examples are paired, and
-the seeds' variances add.
+Run and baseline share their test examples, so examples are paired. They do not share training
+seeds, so the variances of their seeds add.
 """
 
 from collections.abc import Iterator
@@ -27,16 +27,16 @@ from simulations (docs/gate.md).
 """
 MOST_SEEDS = 1_000
 MOST_EXAMPLES = 1e6
-"""Times the examples there are; beyond, more of them are no answer."""
+"""Most times the present examples that are recommended; beyond, more of them do not help."""
 _STEP = 1.035
-"""How exactly the number of examples is searched."""
+"""Relative precision of the search for the number of examples."""
 
 
 class Seeds(NamedTuple):
     """What the training seeds of one side add to a loss's variance."""
 
     variance: float
-    """Of one seed; 0 where nobody trained two."""
+    """Of one seed; 0 where there are fewer than two."""
     number: int
     df: float
     sampled: float = 0.0
@@ -49,7 +49,7 @@ class Noise(NamedTuple):
     examples: float
     sides: tuple[Seeds, Seeds]
     centring: float = 1.0
-    """Times that taking the bootstrap bias off raises the variance."""
+    """Factor by which subtracting the bootstrap bias raises the variance."""
     examples_df: float = MANY
     """Degrees of freedom of `examples`, where these come in clusters."""
 
@@ -68,8 +68,8 @@ class Noise(NamedTuple):
     def true_total(self) -> float:
         """The standard error that losses really have over many runs.
 
-        A test counts what seeds and examples have in common twice, which makes it careful, but
-        not what centring adds.
+        A test counts the variance that seeds and examples share twice, which makes it
+        conservative, but does not count what centring adds.
         """
         trained = [max(s.variance - s.sampled, 0.0) / s.number for s in self.sides]
         return float(np.sqrt(self.centring * (self.examples + sum(trained))))

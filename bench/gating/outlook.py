@@ -1,8 +1,8 @@
-"""Outlook: what the loss of a future run would vary by, said of its baseline alone.
+"""How much the loss of a future run would vary, predicted from its baseline alone.
 
-The run is taken to be trained as often, on the same test examples. Where it is worse its numbers
-are others: a rate nearer to a half varies more, and a gap that grew is the gap of two groups,
-whatever made up the baseline's.
+The future run is assumed to have as many seeds and the same test examples. A worse run has other
+variances than its baseline: a rate that moves towards one half varies more, and a gap that grew
+is treated as the gap of two groups, however many groups the baseline's gap came from.
 """
 
 from collections.abc import Sequence
@@ -23,18 +23,18 @@ from .losses import (
 )
 
 LINEAR: frozenset[Family] = frozenset({"mean", "rate"})
-"""Families whose number is made of the same whatever its size."""
+"""Families whose number is a mean over the same examples, whatever its size."""
 LEAST_RATE = 0.02
 """Rates are kept this far from 0 and 1, where log-odds have no end."""
 
 
 class Part(NamedTuple):
-    """One number that training seeds shake."""
+    """One number that varies with the training seed."""
 
     estimate: Estimate
     seeds: Seeds
     direction: int = 1
-    """Where a loss moves it."""
+    """Sign of the change that a loss makes."""
 
     def slope(self, loss: float = 0.0) -> float:
         """Return how fast a rate moves with its log-odds, p(1−p), after a loss; others: 1."""
@@ -44,10 +44,10 @@ class Part(NamedTuple):
         p = float(np.clip(moved, LEAST_RATE, 1 - LEAST_RATE))
         return p * (1 - p)
 
-    def shaken(self, shift: float, loss: float = 0.0) -> Seeds:
-        """Return the seeds' variance where they shift the number's log-odds by a variance.
+    def seed_noise(self, shift: float, loss: float = 0.0) -> Seeds:
+        """Return the seeds' variance, given the variance by which they shift the log-odds.
 
-        One that came out negative says that there is no shift: a loss makes no more of it.
+        A negative estimate of that variance means no shift, whatever the loss.
         """
         slope = self.slope(loss if shift > 0 else 0.0)
         variance = self.seeds.sampled + shift * slope**2
@@ -55,17 +55,17 @@ class Part(NamedTuple):
 
 
 class Outlook(NamedTuple):
-    """What a baseline tells of the noise of a loss in one number."""
+    """What a baseline shows about the noise of a loss in one number."""
 
     whole: Part
     leading: tuple[Part, ...]
-    """What the run's number is made of where it is worse; empty: nobody knows."""
+    """The parts that make up the run's number where it is worse; empty: not known."""
     alike: tuple[Part, ...]
-    """Numbers that seeds shake alike: what they shift is estimated from all of these."""
-    apart: float
+    """Numbers with the same seed effect, which is estimated from all of them together."""
+    unshared: float
     """Variance by the examples that does not cancel between run and baseline."""
     hidden: float
-    """How much smaller than it is a loss seems on average."""
+    """How much smaller than its true size a loss appears on average."""
 
     @property
     def df(self) -> float:
@@ -73,20 +73,20 @@ class Outlook(NamedTuple):
         return self.whole.seeds.df * len(self.alike)
 
     def noise(self, loss: float, factor: float = 1.0) -> Noise:
-        """Return the noise of an estimated loss, with the variance that seeds show times `factor`.
+        """Return the noise of an estimated loss, with the seeds' variance times `factor`.
 
-        Where it is not known what a worse number is made of, nothing that run and baseline share
-        is taken to cancel.
+        Where the parts of a worse number are not known, nothing is assumed to cancel between run
+        and baseline.
         """
         shift, number = _shift(self.alike, factor), self.whole.seeds.number
         linear = self.whole.estimate.family in LINEAR
-        baseline = self.whole.shaken(shift if linear else _shift((self.whole,), factor))
+        baseline = self.whole.seed_noise(shift if linear else _shift((self.whole,), factor))
         if not self.leading or number == 1:
-            return self._noise(self.apart, baseline, baseline)
-        parts = [part.shaken(shift, loss / len(self.leading)) for part in self.leading]
+            return self._noise(self.unshared, baseline, baseline)
+        parts = [part.seed_noise(shift, loss / len(self.leading)) for part in self.leading]
         sampled = sum(part.sampled for part in parts)
         run = baseline._replace(variance=sum(part.variance for part in parts), sampled=sampled)
-        return self._noise(self.apart + (sampled + baseline.sampled) / number, run, baseline)
+        return self._noise(self.unshared + (sampled + baseline.sampled) / number, run, baseline)
 
     def _noise(self, examples: float, run: Seeds, baseline: Seeds) -> Noise:
         estimate = self.whole.estimate
@@ -99,23 +99,23 @@ class Outlook(NamedTuple):
 def outlook(estimate: Estimate, metric: Metric, alike: Sequence[Estimate]) -> Outlook:
     """Return the outlook on a number; `alike` are all groups' numbers of its metric, if it is one.
 
-    What seeds do to a group is estimated from all groups of the attribute: three seeds know little
-    of one.
+    The effect of seeds on a group is estimated from all groups of the attribute: three seeds say
+    little about a single one.
     """
     whole = Part(estimate, trained(estimate), metric.sign)
     leading = _leading(whole)
-    shaken = [part for kind in estimate.parts for part in kind] or alike if leading else ()
+    pooled = [part for kind in estimate.parts for part in kind] or alike if leading else ()
     return Outlook(
         whole=whole,
         leading=leading,
-        alike=tuple(Part(e, trained(e)) for e in shaken) or (whole,),
-        apart=_apart(whole, leading),
+        alike=tuple(Part(e, trained(e)) for e in pooled) or (whole,),
+        unshared=_unshared(whole, leading),
         hidden=expected_shrinkage(estimate, metric),
     )
 
 
-def _apart(whole: Part, leading: Sequence[Part]) -> float:
-    """Return what examples add to a loss's variance besides what the seeds' own answers do."""
+def _unshared(whole: Part, leading: Sequence[Part]) -> float:
+    """Return the variance that examples add to a loss, without the part that seeds contain."""
     own = whole.direction * whole.estimate.values[:, 1:].mean(axis=0)
     if not leading or whole.seeds.number == 1:
         return 2 * float(own.var(ddof=1)) if len(own) > 1 else 0.0

@@ -1,7 +1,7 @@
-"""Power: which losses the gate would catch, said before there is a run to judge.
+"""Which losses the gate would detect, stated before there is a run to judge.
 
-A future run is taken to be like the baseline: as many seeds, trained independently, on the same
-test examples. What its losses would vary by is read off how the baseline's own seeds differ.
+A future run is assumed to be like the baseline: as many seeds, trained independently, on the same
+test examples. How much its losses would vary is estimated from the baseline's own seeds.
 """
 
 from collections.abc import Iterator, Sequence

@@ -1,7 +1,8 @@
-"""Renewal: a baseline takes another's place on purpose, and what got worse is stated.
+"""Renewing a baseline: a new one replaces the old one, and what got worse must be stated.
 
-Small losses, each within its tolerance, must not add up unseen. The value that a number had when a
-reason was last given is its origin; a renewal that lost more than the tolerance since needs one.
+Small losses, each within its tolerance, must not add up unnoticed. The origin of a number is its
+value when a reason was last given; a renewal that has lost more than the tolerance since its
+origin needs a new reason.
 """
 
 from collections.abc import Mapping, Sequence

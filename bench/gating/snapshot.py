@@ -1,4 +1,4 @@
-"""Snapshots: what a gate looks at, of a run, of a baseline or of a file of predictions."""
+"""One side of a gate: a run, a baseline or a file of predictions, read into one record."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace

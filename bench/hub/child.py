@@ -94,7 +94,7 @@ def _of_model(names: list[str]) -> list[list[str]]:
         found = f" (it has {other}, which is never read)" if other else ""
         raise RefusedError(
             f"holds no {WEIGHTS} file{found}; choose a commit that has one, often that of a pull "
-            "request of the hub's bot SFconvertbot, or save the model anew"
+            "request of the hub's bot SFconvertbot, or save the model again"
         )
     return [[name for name in top if name.endswith(SMALL)], weights]
 

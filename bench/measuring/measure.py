@@ -124,7 +124,7 @@ def paired_differences(
 
 
 class _Study:
-    """Strategies on the same examples: one sample, hence the same draws for all."""
+    """Strategies on the same examples: one sample, so the same draws for all."""
 
     def __init__(
         self,
@@ -261,7 +261,7 @@ def _compared(
 def _compare(
     studies: Sequence[_Study], pair: Sequence[Evidence], definitions: Mapping[str, Metric]
 ) -> dict[Place, PairedDifference]:
-    """Return first − second, measured anew if they were not on the same examples."""
+    """Return first − second, measured again if they were not on the same examples."""
     names = [e.strategy for e in pair]
     study = next((s for s in studies if all(name in s.sides for name in names)), None)
     if study is None:

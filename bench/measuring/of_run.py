@@ -16,7 +16,7 @@ RESULTS = "results.json"
 
 
 def measured(run: Path) -> tuple[Results, RunFacts]:
-    """Return a run's results and facts, computed anew only if its cells or our code changed."""
+    """Return a run's results and facts, computed again only if its cells or our code changed."""
     facts = run_folder.read_facts(run)
     key = key_of(facts, examples.checksum(run))
     if (known := _known(run, key)) is not None:

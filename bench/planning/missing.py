@@ -151,7 +151,7 @@ def reason(one: Work, before: Mapping[tuple[str, int], Definition]) -> str:
     changed = list(dict.fromkeys(changes(old, one.cell.definition)))
     shown = "; ".join(changed[:_MOST_REASONS])
     more = f" and {len(changed) - _MOST_REASONS} more" if len(changed) > _MOST_REASONS else ""
-    return f"to be trained anew ({shown}{more})" if changed else "to be trained"
+    return f"to be trained again ({shown}{more})" if changed else "to be trained"
 
 
 def artefact(name: str) -> str:

@@ -8,7 +8,7 @@ import numpy as np
 from ..schema import Array, Place
 
 Family = Literal["mean", "rate", "error", "gap", "ratio", "worst", "point"]
-"""What kind of statistic a metric is, hence which interval covers.
+"""What kind of statistic a metric is; it decides which interval covers.
 
 mean: theta ± t·total. rate: a share or an area, Wilson with the effective sample size. error: a
 sum of absolute deviations, biased up. gap: the largest of many differences. ratio: the smallest of

@@ -143,10 +143,8 @@ def _with_status(run: Path, cell: CellFacts, use: str = "") -> CellFacts:
 
 def _is_owner(folder: Path, cell: CellFacts, use: str) -> bool:
     """Whether a folder's own word, as far as it gives one, is that it holds this cell."""
-    owner, known = (
-        _owner(folder),
-        {"id": cell.id, "seed": cell.seed} | ({"use": use} if use else {}),
-    )
+    owner = _owner(folder)
+    known = {"id": cell.id, "seed": cell.seed} | ({"use": use} if use else {})
     return all(owner.get(key, value) == value for key, value in known.items())
 
 

@@ -28,7 +28,7 @@ def last_linear(model: PreTrainedModel) -> nn.Linear:
 
 
 def renew(model: PreTrainedModel, head: nn.Linear, new: set[str]) -> None:
-    """Draw a head's values anew if they are a checkpoint's, as the architecture draws them.
+    """Draw a head's values again if they are a checkpoint's, as the architecture draws them.
 
     Parameters
     ----------
