@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Annotated, Literal, NamedTuple
+from typing import Annotated, Any, Literal, NamedTuple
 
 from pydantic import PlainSerializer
 
@@ -96,6 +96,102 @@ class FactTable(NamedTuple):
     note: str = ""
 
 
+class TrialFacts(NamedTuple):
+    """One configuration that a search tried, at one budget."""
+
+    strategy: str
+    trial: int
+    """From 1, which is the suite's own configuration."""
+    options: Mapping[str, Any]
+    """Option -> value, of every option that the search may change; `part.option` where a
+    composition has several parts."""
+    budget_fraction: float
+    """Of a cell's budget."""
+    validation: float | None
+    """In the metric of the rule that chooses; None: it failed, or the rule is undefined."""
+    chosen: bool
+    """Whether the strategy is trained with these options."""
+    test: float | None = None
+    """The performance metric on test examples; no choice reads it."""
+    seed: int = 0
+    cell: str = ""
+    """Names the cell's folder."""
+    flops: float = 0.0
+    seconds: float = 0.0
+    reason: str = ""
+    """Why there is no value."""
+
+
+class TuningCurvePoint(NamedTuple):
+    """The expected test value of what the rule chooses among k trials of a strategy."""
+
+    strategy: str
+    metric: str
+    attribute: str
+    group: str
+    k: int
+    value: float | None
+    low: float | None
+    high: float | None
+    best: float | None = None
+    """How likely the strategy is the best one where each has k trials."""
+
+
+class TuningCrossing(NamedTuple):
+    """Two strategies whose order changes with the number of trials."""
+
+    metric: str
+    attribute: str
+    before: str
+    after: str
+    k: int
+    """`after` leads from so many trials on."""
+    share: float
+    """Of the draws in which it does, and `before` leads with fewer."""
+
+
+class SearchedOption(NamedTuple):
+    """Where a search looked for an option."""
+
+    strategy: str
+    option: str
+    low: float | None
+    high: float | None
+    log: bool
+    choices: tuple[Any, ...] = ()
+
+
+class BudgetPoint(NamedTuple):
+    """The test value of a tuned strategy that was trained at another budget; mean over seeds."""
+
+    strategy: str
+    fraction: float
+    """Of the suite's budget."""
+    metric: str
+    attribute: str
+    group: str
+    value: float | None
+    low: float | None
+    high: float | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class TuningFacts:
+    """The search that every strategy got, and what it found."""
+
+    rule: str
+    """The metric on validation that chooses."""
+    sampler: str
+    trials: tuple[TrialFacts, ...] = ()
+    options: tuple[SearchedOption, ...] = ()
+    curves: tuple[TuningCurvePoint, ...] = ()
+    crossings: tuple[TuningCrossing, ...] = ()
+    chosen: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    """Label -> the options that it is trained with, as a suite writes them."""
+    budgets: tuple[BudgetPoint, ...] = ()
+    notes: tuple[str, ...] = ()
+
+
 @dataclass(frozen=True, kw_only=True)
 class RunFacts:
     """Everything in a report that was not measured on predictions.
@@ -145,5 +241,7 @@ class RunFacts:
     assumptions: tuple[str, ...] = ()
     """A line for each thing that was assumed in reading files of predictions, with the option
     that settles it."""
+    tuning: TuningFacts | None = None
+    """None: strategies were trained as the suite says."""
     mixture: tuple[str, ...] = ()
     """A sentence for each difference in how cells were made: packages, commits, hardware."""

@@ -1,9 +1,10 @@
 """Prepare a suite: load its task once, check it, tokenise it once, and lay out its cells."""
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from pydantic import TypeAdapter
@@ -18,7 +19,9 @@ from .planning import compose, model_folder, plan
 from .planning.identity import TaskContent, content_of, digest
 from .schema import Array, BadInputError, Task
 from .storage import files, records
-from .suite import AuditChoice, BudgetChoice, ModelChoice, Suite, TaskChoice, Training
+from .suite import AuditChoice, BudgetChoice, ModelChoice, Suite, TaskChoice, Training, Tuning
+from .tuning import spaces
+from .tuning.spaces import SearchSpace
 
 CUT_ROWS = "cut.npy"  # written by `training.tokens`, which imports torch
 check = tasks.check
@@ -42,8 +45,14 @@ class Prepared:
     task_file: Path
     tokens_folder: Path
     cells: tuple[plan.Cell, ...]
+    """Of every strategy, as the suite says: what a search changes is not known yet."""
+    planner: plan.Planner
+    spaces: Mapping[str, SearchSpace]
+    """Label -> what is to be searched; nothing where the suite asks for no tuning."""
     content: TaskContent
     """Hashes of what the task holds."""
+    chosen: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    """Label -> the options that a search chose, as a suite writes them."""
 
     @property
     def data_audit(self) -> tuple[FactTable, ...]:
@@ -102,12 +111,15 @@ def _prepare(suite: Suite, folder: Path, cache: Path) -> Prepared:
         files.write_sealed(task_folder, partial(_write, loaded, source.unused()))
     task = records.read_task(task_folder / TASK_FILE)
     attribute = mitigated_attribute(suite, task)
-    check_selection(suite.training, task, attribute)
-    check_audits(suite.audit, task)
+    _check_rules(suite, task, attribute)
+    searched = spaces.of_suite(suite, folder)
     content = content_of(task, compose.trainable_views(task))
-    lay_out = partial(plan.cells, folder=folder, task=content, model=model_id, attribute=attribute)
+    lay_out = partial(
+        plan.planner, folder=folder, task=content, model=model_id, attribute=attribute
+    )
     suite, named = suite.model_copy(update={"model": model}), suite
-    cells = lay_out(_with_flops(suite, 1.0) if suite.budget.epochs else suite)
+    planner = lay_out(_with_flops(suite, 1.0) if suite.budget.epochs else suite)
+    cells = planner.untuned()
     for cell in {cell.label: cell for cell in cells}.values():
         compose.check(cell.strategy(), task, attribute, where=f"strategies.{cell.label}")
     tokens_folder = cache / f"tokens-{content.texts[:16]}-{model_id[:16]}-{model.max_tokens}"
@@ -117,13 +129,16 @@ def _prepare(suite: Suite, folder: Path, cache: Path) -> Prepared:
         reference = next(cell for cell in cells if cell.label == suite.measured_in)
         counted = _flops(reference, suite.budget.epochs, task_folder / TASK_FILE, tokens_folder)
         suite = _with_flops(suite, counted)
-        cells = lay_out(suite)
+        planner = lay_out(suite)
+        cells = planner.untuned()
     return Prepared(
         suite=suite.model_copy(update={"model": named.model}),
         task=task,
         task_file=task_folder / TASK_FILE,
         tokens_folder=tokens_folder,
         cells=tuple(cells),
+        planner=planner,
+        spaces=searched,
         content=content,
     )
 
@@ -207,12 +222,24 @@ def task_source(
     return tasks.load(choice.source, choice.options, folder=folder, folders=folders)
 
 
-def check_selection(training: Training, task: Task, attribute: str) -> None:
+def _check_rules(suite: Suite, task: Task, attribute: str) -> None:
+    check_selection(suite.training, task, attribute)
+    if suite.tuning:
+        check_selection(suite.tuning, task, attribute, where="tuning")
+    check_audits(suite.audit, task)
+
+
+def check_selection(
+    rule: Training | Tuning, task: Task, attribute: str, *, where: str = "training"
+) -> None:
     """Refuse a rule that reads validation groups on a task without."""
-    if training.selects_by_group and not attribute:
+    if rule.selects_by_group and not attribute:
+        others = (
+            "'validation_log_loss'" if where == "tuning" else "'last' or 'validation_log_loss'"
+        )
         raise BadInputError(
-            f"training.selection = {training.selection!r}: needs groups; task {task.name!r} has "
-            "none; choose 'last' or 'validation_log_loss'"
+            f"{where}.selection = {rule.selection!r}: needs groups; task {task.name!r} has "
+            f"none; choose {others}"
         )
 
 

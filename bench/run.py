@@ -6,25 +6,28 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 from rich.console import Console
 
 from . import plugins, prepare, yardsticks
-from .audit import PACKAGE, by_default
-from .environment import provenance
-from .facts import CellFacts, ModelCard, RunFacts, StrategyFacts
+from .audit import PACKAGE
+from .facts import RunFacts, TuningFacts
 from .gating import rules
 from .launch import local
 from .launch import ray as remote
 from .launch.progress import Watch
 from .launch.slots import Slots
 from .launch.worker import Job
-from .planning import compose, missing, plan
+from .planning import missing, plan
 from .planning.plan import Cell
-from .schema import BadInputError, Predictions, Task
+from .run_facts import facts_of
+from .schema import BadInputError, Predictions
 from .storage import examples, files, records, run_folder
-from .suite import Suite, Training, is_shipped, read
+from .suite import Suite, is_shipped, read
+from .tuning import budgets, record
+from .tuning.budgets import BUDGET
+from .tuning.on_test import Wanted
+from .tuning.phases import Found, Search, Train, every
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,13 +62,24 @@ def run(suite: Suite, wishes: Wishes) -> int:
         if suite.budget.epochs:
             words = prepare.budget_in_words(suite, prepared)
             wishes.console.print(f"budget: {words}", markup=False, highlight=False)
-        jobs = jobs_of(prepared, folder, only=wishes.only, device=wishes.device)
-        jobs = [replace(j, processes=wishes.processes if j.cell.trains else 1) for j in jobs]
+        check_only(suite, wishes.only)
+        found = searched(prepared, folder, slots, wishes) if suite.tuning else {}
+        prepared = with_found(prepared, found) if found else prepared
+        others = budgets.cells(prepared.planner, prepared.chosen)
+        asked = [*prepared.cells, *(c for those in others.values() for c in those)]
+        jobs = jobs_of(prepared, _asked(asked, wishes.only), folder, wishes)
         announce(jobs, folder, wishes.console)
         examples.write(folder, prepared.task)
-        run_folder.write_facts(folder, facts_of(prepared, wishes.text, command(suite, wishes)))
+        stated = facts_of(prepared, wishes.text, command(suite, wishes))
+        if found:
+            with wishes.console.status("measuring the trials"):
+                stated = replace(stated, tuning=tuning_facts(prepared, found, stated, folder))
+        run_folder.write_facts(folder, stated)
         failed = train_missing(jobs, folder, slots, wishes)
         run_folder.name_models(folder, [(j.cell.label, j.cell.seed, j.cell.id) for j in jobs])
+        if others:
+            with wishes.console.status("measuring other budgets"):
+                run_folder.write_facts(folder, with_budgets(stated, prepared, others, folder))
         with wishes.console.status("predicting the yardsticks"):
             predict_yardsticks(prepared, folder)
     return failed
@@ -119,78 +133,6 @@ def check_names(suite: Suite) -> None:
         for name in wanted:
             if name not in known:
                 raise BadInputError(f"{kind}: no {name!r}; there are: {', '.join(known)}")
-
-
-def facts_of(prepared: prepare.Prepared, text: str, command: str) -> RunFacts:
-    """Return everything that a report of this suite states besides its numbers."""
-    suite = prepared.suite
-    cells = [CellFacts(id=c.id, strategy=c.label, seed=c.seed) for c in prepared.cells]
-    first = {cell.label: cell for cell in reversed(prepared.cells)}
-    strategies = [
-        _strategy_facts(first[label], choice.options) for label, choice in suite.strategies.items()
-    ]
-    strategies += [_yardstick_facts(name, prepared.task) for name in suite.yardsticks]
-    return RunFacts(
-        suite=suite.name,
-        date=provenance.today(),
-        task=prepared.content.whole,
-        content=prepared.content.parts,
-        audits=suite.audit.audits or by_default(without=("before",)),
-        pairs=suite.audit.pairs,
-        training_counts=run_folder.training_counts(prepared.task),
-        suite_toml=text,
-        card=prepared.task.card,
-        model=ModelCard(
-            name=suite.model.source,
-            fingerprint=prepared.cells[0].model_fingerprint,
-            max_tokens=suite.model.max_tokens,
-            head_kept=suite.model.head == "keep",
-        ),
-        strategies=tuple(strategies),
-        cells=tuple(cells),
-        currency=suite.budget.currency,
-        amount=suite.budget.amount,
-        reference=suite.reference_strategy,
-        selection_rule=_selection_rule(suite.training, has_groups=bool(prepared.task.groups)),
-        settings=suite.audit.settings,
-        environment=provenance.environment(),
-        commit=provenance.commit(),
-        command=command,
-        data_audit=prepared.data_audit,
-        cut_texts=prepared.cut_texts,
-    )
-
-
-def _selection_rule(training: Training, *, has_groups: bool = True) -> str:
-    """Return in words which weights make the predictions."""
-    if training.selection == "last":
-        return "the last step of the budget; nothing was selected on any split"
-    used = "validation groups were used" if training.selects_by_group else "no groups were used"
-    return (
-        f"the best of {training.checkpoints} checkpoints by {training.selection}, at equal "
-        f"fractions of the budget{f'; {used}' if has_groups else ''}"
-    )
-
-
-def _strategy_facts(cell: Cell, options: Mapping[str, Any]) -> StrategyFacts:
-    strategy = cell.strategy()
-    parts = dict(zip(cell.use.split("+"), compose.parts_of(strategy), strict=True))
-    selected = {"validation"} if cell.training.selects_by_group else set[str]()
-    return StrategyFacts(
-        label=cell.label,
-        use=cell.use,
-        options=", ".join(f"{name} = {value}" for name, value in options.items()),
-        choices=compose.claims(strategy),
-        trains="+".join(name for name, part in parts.items() if "adapt" in compose.claims(part)),
-        needs_groups_in=compose.groups_needed(strategy) | selected,
-        reference="; ".join(part.reference for part in parts.values()),
-    )
-
-
-def _yardstick_facts(name: str, task: Task) -> StrategyFacts:
-    reads = name in yardsticks.READ_GROUPS and bool(task.groups)
-    where = frozenset({"train", "inference"} if reads else ())
-    return StrategyFacts(label=name, use=name, yardstick=True, needs_groups_in=where)
 
 
 def train_missing(jobs: Sequence[Job], run: Path, slots: Slots, wishes: Wishes) -> int:
@@ -290,14 +232,22 @@ def with_seeds(suite: Suite, number: int | None) -> Suite:
     return suite.model_copy(update={"seeds": tuple(seeds)})
 
 
-def jobs_of(
-    prepared: prepare.Prepared, run: Path, *, only: Sequence[str], device: str
-) -> list[Job]:
-    """Return a job per cell of the strategies in `only`, or of all, and of their first stages."""
-    if strangers := set(only) - set(prepared.suite.strategies):
-        known = ", ".join(prepared.suite.strategies)
+def check_only(suite: Suite, only: Sequence[str]) -> None:
+    """Refuse the name of a strategy that the suite does not have."""
+    if strangers := set(only) - set(suite.strategies):
+        known = ", ".join(suite.strategies)
         raise BadInputError(f"--only {sorted(strangers)[0]}: no strategy here; there are: {known}")
-    cells = [c for c in prepared.cells if not only or c.label in only]
+
+
+def _asked(cells: Sequence[Cell], only: Sequence[str]) -> list[Cell]:
+    """Return the cells of the strategies in `only`, or of all."""
+    return [c for c in cells if not only or c.label.partition(BUDGET)[0] in only]
+
+
+def jobs_of(
+    prepared: prepare.Prepared, cells: Sequence[Cell], run: Path, wishes: Wishes
+) -> list[Job]:
+    """Return a job for each cell, and for each that one of them starts from."""
     return [
         Job(
             cell=cell,
@@ -305,7 +255,85 @@ def jobs_of(
             tokens_folder=prepared.tokens_folder,
             destination=run_folder.cell_folder(run, cell.id),
             after=run_folder.cell_folder(run, cell.first.id) if cell.first else None,
-            device=device,
+            device=wishes.device,
+            processes=wishes.processes if cell.trains else 1,
         )
         for cell in plan.with_first_stages(cells)
     ]
+
+
+def searched(
+    prepared: prepare.Prepared, run: Path, slots: Slots, wishes: Wishes
+) -> dict[str, Found]:
+    """Return what the search of each strategy found, its missing trials trained before."""
+
+    def train(cells: Sequence[Cell]) -> None:
+        jobs = jobs_of(prepared, cells, run, wishes)
+        announce(jobs, run, wishes.console)
+        train_missing(jobs, run, slots, wishes)
+
+    return _search(prepared, run, train, wishes.only).made()
+
+
+def _search(
+    prepared: prepare.Prepared, run: Path, train: Train, only: Sequence[str] = ()
+) -> Search:
+    return Search(
+        planner=prepared.planner,
+        spaces=prepared.spaces,
+        task=prepared.task,
+        run=run,
+        train=train,
+        only=only,
+    )
+
+
+def known_cells(prepared: prepare.Prepared, run: Path) -> list[Cell]:
+    """Return the cells of a suite as far as they are known: trials, then what they chose.
+
+    Nothing is trained. Until the search is over, the suite's own options stand for the chosen.
+    """
+    found = _search(prepared, run, lambda cells: None).made() if prepared.spaces else {}
+    trials = [one.trial.cell for one in every(found.values())]
+    if found and all(one.validation is not None for one in every(found.values())):
+        prepared = with_found(prepared, found)
+    others = budgets.cells(prepared.planner, prepared.chosen)
+    return [*trials, *prepared.cells, *(c for those in others.values() for c in those)]
+
+
+def with_found(prepared: prepare.Prepared, found: Mapping[str, Found]) -> prepare.Prepared:
+    """Return the suite with the cells of the options that were chosen."""
+    chosen = {label: each.options for label, each in found.items()}
+    return replace(prepared, cells=tuple(prepared.planner.cells(chosen)), chosen=chosen)
+
+
+def tuning_facts(
+    prepared: prepare.Prepared, found: Mapping[str, Found], stated: RunFacts, run: Path
+) -> TuningFacts:
+    """Return what is said of the search, and write it for outside checks."""
+    wanted = _wanted(stated, prepared)
+    facts = record.facts_of(found, prepared.planner.tuning, wanted, run, prepared.task)
+    record.write(run, facts)
+    return facts
+
+
+def with_budgets(
+    stated: RunFacts,
+    prepared: prepare.Prepared,
+    made: Mapping[budgets.Place, Sequence[Cell]],
+    run: Path,
+) -> RunFacts:
+    """Return the facts with what the winners came to at other budgets."""
+    points = tuple(budgets.points(made, _wanted(stated, prepared), run, prepared.task))
+    tuning = replace(stated.tuning or TuningFacts(rule="", sampler=""), budgets=points)
+    record.write(run, tuning)
+    return replace(stated, tuning=tuning)
+
+
+def _wanted(stated: RunFacts, prepared: prepare.Prepared) -> Wanted:
+    """Return which test values a search is judged by."""
+    return Wanted(
+        performance=stated.performance_metric,
+        gap=stated.gap_metric,
+        settings=prepared.suite.audit.settings,
+    )

@@ -2,12 +2,13 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import ClassVar, NamedTuple
+from typing import Annotated, ClassVar, NamedTuple
 
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from .schema import Array, Predictions, Split
+from .space import Space
 
 
 class Batch(NamedTuple):
@@ -46,7 +47,7 @@ class Strategy:
     """Base of every strategy; the defaults are plain full fine-tuning.
 
     Dataclass fields are the options: a suite sets them and the cell id hashes them. A field's
-    docstring says what it means.
+    docstring says what it means, a `Space` in its annotation where a search may look.
     """
 
     reference: ClassVar[str]
@@ -58,7 +59,7 @@ class Strategy:
     reads_hidden: ClassVar[bool] = False
     """Whether `revise` reads hidden vectors; they are stored only if something reads them."""
 
-    learning_rate: float | None = None
+    learning_rate: Annotated[float | None, Space(around=10)] = None
     """Peak learning rate; the suite's when not given."""
 
     @property

@@ -3,6 +3,7 @@
 import re
 import textwrap
 import tomllib
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
 
@@ -22,6 +23,8 @@ SUITES = Path(__file__).parent / "suites"
 Name = Annotated[str, Field(min_length=1, max_length=200)]
 Seed = Annotated[int, Field(ge=0, lt=2**32)]  # what numpy and torch take
 Kind = TypeVar("Kind", bound=BaseModel)
+BY_GROUP = ("validation_worst_group", "validation_dto")
+"""Rules that read the groups of validation."""
 _MOST_CHARACTERS = 200_000
 _MOST_DOTS = 1000
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
@@ -125,7 +128,50 @@ class Training(Record):
     @property
     def selects_by_group(self) -> bool:
         """Whether the selection rule reads the groups of validation."""
-        return self.selection in ("validation_worst_group", "validation_dto")
+        return self.selection in BY_GROUP
+
+
+class SpaceChoice(Record):
+    """Where a search may look for an option, in place of what the strategy's file says."""
+
+    low: float | int | None = None
+    high: float | int | None = None
+    log: bool | None = None
+    choices: tuple[Any, ...] = ()
+    """Instead of a range: these values."""
+
+
+class Tuning(Record):
+    """The search that every strategy gets alike before it is trained with the suite's seeds."""
+
+    trials: int = Field(default=8, ge=1, le=1000)
+    """Configurations a strategy; the first one is what the suite says without tuning."""
+    sampler: Literal["qmc", "random", "tpe"] = "qmc"
+    """Quasi-random points, random ones, or a model of the trials before (optuna's samplers)."""
+    selection: Literal["validation_log_loss", "validation_worst_group", "validation_dto"] = (
+        "validation_log_loss"
+    )
+    """What decides on validation; the last two read its group labels."""
+    budget_fraction: float = Field(default=1.0, gt=0, le=100)
+    """What a trial may spend, of a cell's budget; with halving, on average."""
+    halving: bool = True
+    """A third of the trials are made again with three times the budget; the total stays."""
+    seed: Seed = 0
+    """Of the search, and of the seeds that its trials train with."""
+    budgets: tuple[float, ...] = ()
+    """Fractions of the budget that each winner is trained at, to draw value over budget."""
+
+    @field_validator("budgets")
+    @classmethod
+    def _budgets_differ(cls, budgets: tuple[float, ...]) -> tuple[float, ...]:
+        if len(set(budgets)) != len(budgets) or not all(0 < b <= 100 for b in budgets):  # noqa: PLR2004
+            raise ValueError("give different fractions above 0, at most 100")
+        return budgets
+
+    @property
+    def selects_by_group(self) -> bool:
+        """Whether the choice reads the groups of validation."""
+        return self.selection in BY_GROUP
 
 
 class StrategyChoice(BaseModel):
@@ -135,11 +181,17 @@ class StrategyChoice(BaseModel):
 
     use: str = ""
     """`lora`, or `lora+weighted` for a composition; the label itself when empty."""
+    space: dict[str, Any] = {}
+    """Option -> where `[tuning]` may look for it; of a composition: part -> option -> space."""
 
     @property
     def options(self) -> dict[str, Any]:
         """Options of the strategy; of a composition: part -> options."""
         return dict(self.model_extra or {})
+
+    def with_options(self, options: Mapping[str, Any]) -> "StrategyChoice":
+        """Return the same strategy with these options, as they were read from a file."""
+        return StrategyChoice.model_validate(_tuples({"use": self.use, **options}))
 
 
 class AuditChoice(Record):
@@ -208,6 +260,8 @@ class Suite(Record):
     model: ModelChoice
     budget: BudgetChoice
     training: Training = Training()
+    tuning: Tuning | None = None
+    """The search before training; None: every strategy is trained as the suite says."""
     strategies: dict[Name, StrategyChoice] = Field(min_length=1)
     seeds: tuple[Seed, ...] = Field(default=(0, 1, 2), min_length=1, max_length=10_000)
     yardsticks: tuple[str, ...] = ("majority", "tfidf")

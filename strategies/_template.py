@@ -11,6 +11,7 @@ from pydantic import Field
 from torch import Tensor
 
 from tunefair.schema import Split
+from tunefair.space import Space
 from tunefair.strategy import Batch, Objective, Output, Strategy
 
 
@@ -20,7 +21,7 @@ class Template(Strategy):
         "Pereyra et al. (2017), Regularizing neural networks by penalizing confident outputs"
     )
 
-    strength: Annotated[float, Field(ge=0)] = 0.1
+    strength: Annotated[float, Field(ge=0), Space(0.01, 1, log=True)] = 0.1
     """What the option means, with its unit: here nats of loss for a nat of entropy."""
 
     def objective(self, train: Split, hidden_size: int) -> Objective:

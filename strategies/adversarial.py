@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from tunefair.schema import Split
+from tunefair.space import Space
 from tunefair.strategy import Batch, Objective, Output, Strategy
 
 
@@ -25,17 +26,17 @@ class Adversarial(Strategy):
     )
     needs_groups_in = frozenset({"train"})
 
-    strength: Annotated[float, Field(ge=0)] = 1.0
+    strength: Annotated[float, Field(ge=0), Space(0.1, 10, log=True)] = 1.0
     """Of the reversed gradient, at the end of its ramp."""
     target: Literal["equalized_odds", "demographic_parity"] = "equalized_odds"
     """equalized_odds: the adversary also sees the label, so only what it does not tell counts."""
-    width: Annotated[int, Field(ge=1)] = 256
+    width: Annotated[int, Field(ge=1), Space(64, 1024, log=True)] = 256
     """Hidden units of the adversary."""
-    ensemble: Annotated[int, Field(ge=1)] = 1
+    ensemble: Annotated[int, Field(ge=1), Space(1, 3)] = 1
     """Adversaries, whose hidden units are kept from saying the same."""
     diversity: Annotated[float, Field(ge=0)] = 1.0
     """Of the overlap between adversaries, where there are several."""
-    adversary_learning_rate_factor: Annotated[float, Field(gt=0)] = 1.0
+    adversary_learning_rate_factor: Annotated[float, Field(gt=0), Space(around=10)] = 1.0
     """The adversary's learning rate, relative to the suite's: one that follows the higher rate of
     adapters wins at once, and what is left of the hidden vectors tells nothing."""
 

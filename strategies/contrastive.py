@@ -9,6 +9,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from tunefair.schema import Split
+from tunefair.space import Space
 from tunefair.strategy import Batch, Objective, Output, Strategy
 
 
@@ -23,9 +24,9 @@ class Contrastive(Strategy):
     )
     needs_groups_in = frozenset({"train"})
 
-    strength: Annotated[float, Field(ge=0)] = 1.0
+    strength: Annotated[float, Field(ge=0), Space(0.1, 10, log=True)] = 1.0
     """Of the contrastive loss beside the cross-entropy."""
-    temperature: Annotated[float, Field(gt=0)] = 0.3
+    temperature: Annotated[float, Field(gt=0), Space(0.05, 1, log=True)] = 0.3
     """Cosine similarities are divided by it."""
 
     def objective(self, train: Split, hidden_size: int) -> Objective:

@@ -9,6 +9,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from tunefair.schema import Split
+from tunefair.space import Space
 from tunefair.strategy import Batch, Objective, Output, Strategy
 
 
@@ -16,7 +17,7 @@ from tunefair.strategy import Batch, Objective, Output, Strategy
 class Focal(Strategy):
     reference = "Lin et al. (2017), Focal loss for dense object detection, ICCV; without alpha"
 
-    gamma: Annotated[float, Field(ge=0)] = 2.0
+    gamma: Annotated[float, Field(ge=0), Space(0.5, 5)] = 2.0
     """The loss is multiplied by (1 - p) ** gamma, p the probability of the label."""
 
     def objective(self, train: Split, hidden_size: int) -> Objective:

@@ -9,6 +9,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from tunefair.schema import Split
+from tunefair.space import Space
 from tunefair.strategy import Batch, Objective, Output, Strategy
 
 
@@ -20,7 +21,7 @@ class GroupDifference(Strategy):
     )
     needs_groups_in = frozenset({"train"})
 
-    strength: Annotated[float, Field(ge=0)] = 1.0
+    strength: Annotated[float, Field(ge=0), Space(0.1, 10, log=True)] = 1.0
     """Nats of loss for a nat of difference, summed over labels and groups."""
 
     def objective(self, train: Split, hidden_size: int) -> Objective:

@@ -9,6 +9,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from tunefair.schema import Split
+from tunefair.space import Space
 from tunefair.strategy import Batch, Objective, Output, Strategy
 
 
@@ -20,9 +21,9 @@ class GroupDRO(Strategy):
     )
     needs_groups_in = frozenset({"train"})
 
-    step_size: Annotated[float, Field(gt=0)] = 0.01
+    step_size: Annotated[float, Field(gt=0), Space(0.001, 1, log=True)] = 0.01
     """eta_q: how fast weight moves to the worse combinations, a step."""
-    adjustment: Annotated[float, Field(ge=0)] = 0.0
+    adjustment: Annotated[float, Field(ge=0), Space(0, 5)] = 0.0
     """C: C / sqrt(n) is added to the loss of a combination with n examples."""
 
     def objective(self, train: Split, hidden_size: int) -> Objective:

@@ -7,6 +7,7 @@ import numpy as np
 from pydantic import Field
 
 from tunefair.schema import Array, Split
+from tunefair.space import Space
 from tunefair.strategy import Strategy
 
 
@@ -19,9 +20,9 @@ class JTT(Strategy):
         "more often, with replacement, instead of being copied. Wrong labels are errors too"
     )
 
-    first_stage_share: Annotated[float, Field(gt=0, lt=1)] = 0.3
+    first_stage_share: Annotated[float, Field(gt=0, lt=1), Space(0.1, 0.5)] = 0.3
     """Share of the budget for the first stage (there, for texts, 2 epochs beside 3 or 5)."""
-    upweight: Annotated[float, Field(ge=1)] = 6.0
+    upweight: Annotated[float, Field(ge=1), Space(2, 50, log=True)] = 6.0
     """How much more often an error of the first stage is seen (there 4 and 6 for texts)."""
 
     def sampling_weights(self, train: Split) -> Array:

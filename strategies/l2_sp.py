@@ -7,6 +7,7 @@ import torch
 from pydantic import Field
 from torch import Tensor, nn
 
+from tunefair.space import Space
 from tunefair.strategy import Strategy
 
 
@@ -17,9 +18,9 @@ class L2SP(Strategy):
         "The penalty goes through Adam, whose decoupled decay towards 0 stays as it is"
     )
 
-    strength: Annotated[float, Field(ge=0)] = 0.01
+    strength: Annotated[float, Field(ge=0), Space(0.001, 1, log=True)] = 0.01
     """alpha: half of it times the squared distance from the pretrained encoder is added."""
-    head_strength: Annotated[float, Field(ge=0)] = 0.01
+    head_strength: Annotated[float, Field(ge=0), Space(0.001, 1, log=True)] = 0.01
     """beta: the same for the new head's distance from 0."""
 
     def adapt(self, model: nn.Module) -> nn.Module:

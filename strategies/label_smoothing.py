@@ -8,6 +8,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from tunefair.schema import Split
+from tunefair.space import Space
 from tunefair.strategy import Batch, Objective, Output, Strategy
 
 
@@ -15,7 +16,7 @@ from tunefair.strategy import Batch, Objective, Output, Strategy
 class LabelSmoothing(Strategy):
     reference = "Szegedy et al. (2016), Rethinking the Inception architecture, CVPR, section 7"
 
-    smoothing: Annotated[float, Field(ge=0, lt=1)] = 0.1
+    smoothing: Annotated[float, Field(ge=0, lt=1), Space(0, 0.3)] = 0.1
     """Share of the label's weight that is spread evenly."""
 
     def objective(self, train: Split, hidden_size: int) -> Objective:

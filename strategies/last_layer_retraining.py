@@ -10,6 +10,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from tunefair.schema import Array, Predictions
+from tunefair.space import Space
 from tunefair.strategy import Strategy
 
 
@@ -25,7 +26,7 @@ class LastLayerRetraining(Strategy):
 
     subsets: Annotated[int, Field(ge=1)] = 10
     """Random balanced subsets of validation that a head is refitted on."""
-    inverse_penalty: Annotated[float, Field(gt=0)] = 0.1
+    inverse_penalty: Annotated[float, Field(gt=0), Space(0.001, 10, log=True)] = 0.1
     """C of scikit-learn's logistic regression, on standardised hidden vectors."""
 
     def revise(self, validation: Predictions, predictions: Predictions) -> Predictions:

@@ -6,6 +6,7 @@ from typing import Annotated
 from pydantic import Field
 from torch import nn
 
+from tunefair.space import Space
 from tunefair.strategy import Strategy
 
 
@@ -16,7 +17,7 @@ class LayerwiseDecay(Strategy):
         "the factor is that of Clark et al. (2020), ELECTRA, ICLR. No gradual unfreezing"
     )
 
-    decay: Annotated[float, Field(gt=0, le=1)] = 0.8
+    decay: Annotated[float, Field(gt=0, le=1), Space(0.6, 1)] = 0.8
     """Each layer's rate, relative to that of the layer above; the head learns at the full rate."""
 
     def adapt(self, model: nn.Module) -> nn.Module:

@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 from torch import nn
 
+from tunefair.space import Space
 from tunefair.strategy import Strategy
 
 
@@ -18,10 +19,10 @@ class Lora(Strategy):
 
     learning_rate: float | None = 1e-3
     """Peak rate; adapters need a higher one than pretrained weights."""
-    rank: Annotated[int, Field(ge=1)] = 8
-    alpha: Annotated[float, Field(gt=0)] = 32
+    rank: Annotated[int, Field(ge=1), Space(2, 64, log=True)] = 8
+    alpha: Annotated[float, Field(gt=0), Space(8, 128, log=True)] = 32
     """Updates are scaled by alpha / rank."""
-    dropout: Annotated[float, Field(ge=0, lt=1)] = 0.1
+    dropout: Annotated[float, Field(ge=0, lt=1), Space(0, 0.3)] = 0.1
     """Of the adapters' inputs."""
     target_modules: tuple[str, ...] | Literal["all-linear"] = ()
     """Names of the layers that are adapted; empty: queries and values."""

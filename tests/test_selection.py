@@ -13,7 +13,7 @@ from tunefair.measuring.measure import measure
 from tunefair.reporting import tables
 from tunefair.reporting.comparison import _reads
 from tunefair.reporting.sheet import sheet
-from tunefair.run import _selection_rule, _strategy_facts
+from tunefair.run_facts import _selection_rule, _strategy_facts
 from tunefair.schema import AuditSettings, BadInputError, Evidence, Results
 from tunefair.statistics.sample import Sample
 from tunefair.suite import Budget, Training

@@ -47,7 +47,14 @@ def test_cut_texts_are_counted_for_each_group_of_the_test_split(task, tmp_path):
     tokenizer = AutoTokenizer.from_pretrained(_tiny.model_folder())
     cut = np.array([len(tokenizer(str(text))["input_ids"]) > 6 for text in task.text])
     prepared = prepare.Prepared(
-        suite=None, task=task, task_file=tmp_path, tokens_folder=tmp_path, cells=(), content=None
+        suite=None,
+        task=task,
+        task_file=tmp_path,
+        tokens_folder=tmp_path,
+        cells=(),
+        planner=None,
+        spaces={},
+        content=None,
     )
     test = task.split == "test"
     attribute, column = next(iter(task.groups.items()))

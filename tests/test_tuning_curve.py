@@ -97,7 +97,7 @@ def coverage(trials, correlation, *, studies, examples=0.0):
 @pytest.mark.parametrize("correlation", [0.0, 0.8])
 @pytest.mark.parametrize("trials", [8, 16])
 def test_the_interval_covers(trials, correlation):
-    """1,000 studies: tests/performance/tuning_coverage.py; here enough to catch a mistake."""
+    """1,000 studies: tests/performance/tuning_curve.py; here enough to catch a mistake."""
     share = coverage(trials, correlation, studies=200, examples=0.3)
     assert (share > 0.90).all()
     assert share.mean() < 0.99

@@ -122,22 +122,35 @@ def plan(suite: SuiteName, runs: Runs = Path("runs"), seeds: Seeds = None) -> No
     from .. import suite as suites
     from ..planning import missing
     from ..planning import plan as planning
-    from ..run import check_names, with_seeds
+    from ..run import check_names, known_cells, with_seeds
+    from ..tuning import price
     from . import listing
 
     path = suites.find(suite)
     chosen = with_seeds(suites.read(path), seeds)
     check_names(chosen)
     prepared = prepare.prepare(chosen, folder=path.parent, cache=runs / ".cache")
-    cells = planning.with_first_stages(prepared.cells)
     folder = runs / chosen.name
+    cells = planning.with_first_stages(known_cells(prepared, folder))
     todo = missing.work(cells, folder)
-    rows = [listing.CellRow(c.label, c.seed, c.id, _state(c.id, todo, folder)) for c in cells]
+    rows = [
+        listing.CellRow(_kind(c.label), c.seed, c.id, _state(c.id, todo, folder)) for c in cells
+    ]
     out.print(listing.cells_table(rows, title=f"{chosen.name}: {path.name}"))
     for line in missing.explained(todo, folder, missing.previous(folder)):
         out.print(line, markup=False, highlight=False)
+    for line in price.lines(chosen, prepared.planner.budget):
+        out.print(line, highlight=False)
     budget = prepare.budget_in_words(chosen, prepared)
     out.print(f"{len(cells)} cells, {budget}", markup=False, highlight=False)
+
+
+def _kind(label: str) -> str:
+    """Return a cell's label; a strategy's trials are listed together."""
+    from ..planning.plan import TRIAL
+
+    strategy, trial, _ = label.partition(TRIAL)
+    return f"{strategy} · trials" if trial else label
 
 
 def _state(cell: str, todo: "Mapping[str, Work]", run: Path) -> str:

@@ -143,8 +143,11 @@ def _suite(run: Path, facts: RunFacts, chosen: CellFacts) -> tuple[Suite, Path]:
             "it was"
         )
     whole = parse(Suite, facts.suite_toml, str(run / run_folder.FACTS))
-    one = {"strategies": {chosen.strategy: whole.strategies[chosen.strategy]}}
-    return whole.model_copy(update={**one, "seeds": (chosen.seed,)}), file.parent
+    strategy = whole.strategies[chosen.strategy]
+    if facts.tuning:
+        strategy = strategy.with_options(facts.tuning.chosen[chosen.strategy])
+    one = {"strategies": {chosen.strategy: strategy}, "seeds": (chosen.seed,), "tuning": None}
+    return whole.model_copy(update=one), file.parent
 
 
 def _changed(run: Path, chosen: CellFacts, now: Cell) -> str:

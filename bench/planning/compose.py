@@ -17,12 +17,13 @@ from .. import plugins
 from ..schema import Array, BadInputError, Predictions, Split, Task
 from ..strategy import Objective, Strategy
 from .identity import bare
+from .unspaced import unspaced
 
 PACKAGE = "tunefair.strategies"
 CHOICES = ("adapt", "sampling_weights", "objective", "revise")
 PLAIN = "full"
 """What a first stage trains where no other part says."""
-_CONTRACTS = frozenset({"tunefair.schema", "tunefair.strategy"})
+_CONTRACTS = frozenset({"tunefair.schema", "tunefair.space", "tunefair.strategy"})
 
 
 def claims(strategy: Strategy) -> frozenset[str]:
@@ -188,11 +189,11 @@ def find(name: str, folders: Iterable[Path] = ()) -> type[Strategy]:
 def source(name: str, folders: Iterable[Path] = ()) -> str:
     """Return the sha256 of a strategy's file and of our helpers that it imports.
 
-    An edited strategy is another strategy, unless only comments or docstrings changed; the
-    contracts have no say in what it computes.
+    An edited strategy is another strategy, unless only comments, docstrings or the spaces of a
+    search changed; the contracts have no say in what it computes.
     """
     file = Path(inspect.getfile(find(name, folders)))
-    content = b"\0".join(bare(path.read_bytes()) for path in (file, *_helpers(file)))
+    content = b"\0".join(bare(unspaced(p.read_bytes())) for p in (file, *_helpers(file)))
     return hashlib.sha256(content).hexdigest()
 
 

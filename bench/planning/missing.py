@@ -1,6 +1,7 @@
 """What of a plan must be trained: what is missing, what is trained again, why, and how long."""
 
 import shutil
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from statistics import mean
@@ -8,8 +9,9 @@ from typing import Any, NamedTuple
 
 from ..schema import BadInputError
 from ..storage import files, records, run_folder
+from ..suite import Budget
 from . import model_folder
-from .plan import HIDDEN, MODEL, START, TRAIN, VIEW, Cell
+from .plan import HIDDEN, MODEL, START, TRAIN, TRIAL, VIEW, Cell
 
 _WORDS = {
     HIDDEN: "hidden vectors",
@@ -119,8 +121,7 @@ def explained(
     for one in todo.values():
         reasons.setdefault(reason(one, before), []).append(one.cell)
     for why, cells in reasons.items():
-        labels = ", ".join(dict.fromkeys(cell.label for cell in cells))
-        yield f"{why}: {_number(len(cells))} of {labels}"
+        yield f"{why}: {_number(len(cells))} of {_labels(cells)}"
     if todo:
         yield _duration(todo, run)
     yield from _room(todo, run)
@@ -138,6 +139,14 @@ def _room(todo: Mapping[str, Work], run: Path) -> Iterator[str]:
             f"keep_models: weights of {_number(len(kept))} take up to {needed / 1e6:,.0f} MB, "
             f"{free / 1e6:,.0f} MB are free{few}"
         )
+
+
+def _labels(cells: Sequence[Cell]) -> str:
+    """Return the labels of cells, each once; trials are counted instead."""
+    trials = Counter(c.label.partition(TRIAL)[0] for c in cells if TRIAL in c.label)
+    counted = [f"{label} ({_number(n, 'trial')})" for label, n in trials.items()]
+    own = dict.fromkeys(cell.label for cell in cells if TRIAL not in cell.label)
+    return ", ".join([*own, *counted])
 
 
 def reason(one: Work, before: Mapping[tuple[str, int], Definition]) -> str:
@@ -202,6 +211,12 @@ class _Spent(NamedTuple):
     id: str
     use: str
     seconds: float
+    budget: Mapping[str, Any]
+
+    def scaled(self, budget: Budget) -> "_Spent":
+        """Return how long it would have trained on another budget of the same currency."""
+        known = self.budget.get("currency") == budget.currency and self.budget.get("amount")
+        return self._replace(seconds=self.seconds * budget.amount / known) if known else self
 
 
 def _finished(run: Path) -> list[_Spent]:
@@ -213,7 +228,8 @@ def _finished(run: Path) -> list[_Spent]:
             ledger = records.read_ledger(folder)
             revises = (definition["first"] or {}).get("budget") == definition["budget"]
             seconds = ledger.revision_seconds if revises else ledger.seconds
-            spent.append(_Spent(folder.name, definition["use"], seconds))
+            use, budget = definition["use"], definition["budget"]
+            spent.append(_Spent(folder.name, use, seconds, budget))
     return spent
 
 
@@ -221,6 +237,7 @@ def _seconds(cell: Cell, known: Sequence[_Spent]) -> float | None:
     """Return how long a cell may take: as itself before, else its kind, else any that trains."""
     if not cell.trains:
         return mean([s.seconds for s in known if s.use == cell.use] or [0.0])
+    known = [s.scaled(cell.budget) for s in known]
     same = [s.seconds for s in known if s.id == cell.id]
     alike = same or [s.seconds for s in known if s.use == cell.use]
     alike = alike or [s.seconds for s in known if s.seconds > 1]
@@ -234,5 +251,5 @@ def _in_words(seconds: float) -> str:
     return f"{max(seconds, 1):.0f} s"
 
 
-def _number(cells: int) -> str:
-    return f"{cells} cell{'' if cells == 1 else 's'}"
+def _number(count: int, noun: str = "cell") -> str:
+    return f"{count} {noun}{'' if count == 1 else 's'}"

@@ -9,7 +9,7 @@ from typing import Any
 from ..audit import by_default, load_all
 from ..schema import BadInputError
 from ..strategy import Strategy
-from ..suite import Budget, ModelChoice, Suite, Training
+from ..suite import Budget, ModelChoice, Suite, Training, Tuning
 from . import compose, identity
 from .identity import TaskContent
 
@@ -19,6 +19,8 @@ HIDDEN, START, TRAIN, MODEL, VIEW = "hidden", "start", "train", "model", "view:"
 Hidden vectors; answers before training; answers on the training split; weights; and, by name and
 content, answers on a view. None of them changes what the cell predicts.
 """
+TRIAL = " · trial "
+"""Stands in the label of a cell that a search makes, between strategy and number."""
 _CACHED = ("id", "_strategy")
 
 
@@ -96,6 +98,10 @@ class Cell:
         """Return the same cell, which keeps these artefacts."""
         return replace(self, keeps=artefacts)
 
+    def labelled(self, label: str) -> "Cell":
+        """Return the same cell under another label."""
+        return replace(self, label=label)
+
     @property
     def trains(self) -> bool:
         """Whether its first stage leaves something of the budget; else it only revises."""
@@ -138,24 +144,16 @@ def cells(
     task, model : content of the data, and fingerprint of the pretrained model
     attribute : the mitigated group attribute, "" where the task has none
     """
+    made = planner(suite, folder=folder, task=task, model=model, attribute=attribute)
+    return made.untuned()
+
+
+def planner(
+    suite: Suite, *, folder: Path, task: TaskContent, model: str, attribute: str
+) -> "Planner":
+    """Return what makes the cells of a suite; parameters as for `cells`."""
     path = tuple((folder / p).resolve() for p in suite.strategy_path)
-    compositions = {
-        label: compose.build(
-            choice.use or label, choice.options, path, where=f"strategies.{label}"
-        )
-        for label, choice in suite.strategies.items()
-    }
-    common = _Common(suite=suite, path=path, task=task, model=model, attribute=attribute)
-    budget = suite.budget.amount_in_currency
-    if budget is None:
-        raise ValueError("epochs are counted before cells are laid out")
-    wishes = _wishes(suite, task)
-    composed = {label: common.cell(parts, budget, wishes) for label, parts in compositions.items()}
-    return [
-        replace(_with_seed(cell, seed), label=label, asked=True)
-        for label, cell in composed.items()
-        for seed in suite.seeds
-    ]
+    return Planner(suite=suite, path=path, task=task, model=model, attribute=attribute)
 
 
 def _wishes(suite: Suite, task: TaskContent) -> dict[str, str]:
@@ -169,19 +167,58 @@ def _wishes(suite: Suite, task: TaskContent) -> dict[str, str]:
     return wishes | {f"{VIEW}{name}:{sha[:12]}": "the task" for name, sha in task.views.items()}
 
 
-def _with_seed(cell: Cell, seed: int) -> Cell:
-    return replace(cell, seed=seed, first=cell.first and _with_seed(cell.first, seed))
+def with_seed(cell: Cell, seed: int) -> Cell:
+    """Return the cell, and the one that it starts from, with another seed."""
+    return replace(cell, seed=seed, first=cell.first and with_seed(cell.first, seed))
 
 
 @dataclass(frozen=True, kw_only=True)
-class _Common:
-    """What all cells of a suite share."""
+class Planner:
+    """Makes cells from what all cells of a suite share."""
 
     suite: Suite
     path: tuple[Path, ...]
     task: TaskContent
     model: str
     attribute: str
+
+    @property
+    def tuning(self) -> Tuning:
+        """The suite's table `[tuning]`."""
+        return self.suite.tuning or Tuning()
+
+    @property
+    def budget(self) -> Budget:
+        """What binds each cell; epochs are counted before cells are laid out."""
+        known = self.suite.budget.amount_in_currency
+        if known is None:
+            raise ValueError("epochs are counted before cells are laid out")
+        return known
+
+    def untuned(self) -> list[Cell]:
+        """Return the cells of every strategy as the suite says."""
+        return self.cells({n: choice.options for n, choice in self.suite.strategies.items()})
+
+    def cells(self, options: Mapping[str, Mapping[str, Any]]) -> list[Cell]:
+        """Return a cell for every seed of every strategy with these options, by label."""
+        wishes = _wishes(self.suite, self.task)
+        composed = {
+            label: self.of(label, options[label], self.budget, wishes)
+            for label in self.suite.strategies
+        }
+        return [
+            with_seed(cell, seed).labelled(label)
+            for label, cell in composed.items()
+            for seed in self.suite.seeds
+        ]
+
+    def of(
+        self, label: str, options: Mapping[str, Any], budget: Budget, keeps: Mapping[str, str]
+    ) -> Cell:
+        """Return the cell of a strategy of the suite with these options; seed 0."""
+        use = self.suite.strategies[label].use or label
+        parts = compose.build(use, options, self.path, where=f"strategies.{label}")
+        return replace(self.cell(parts, budget, keeps), asked=True)
 
     def cell(
         self, parts: Mapping[str, Strategy], budget: Budget, keeps: Mapping[str, str]

@@ -6,7 +6,7 @@ What it may say is decided by the verdicts of the tests, and by nothing else.
 from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
-from . import cautions, certainty, disparities
+from . import cautions, certainty, disparities, search
 from .sentence import Kind, Sentence, all_axes, names
 from .sheet import Sheet
 from .standing import Standing, Standings, axes, collapsed, standings
@@ -24,6 +24,7 @@ def answer(sheet: Sheet) -> list[Sentence]:
         *certainty.unknown(sheet, field),
         *cautions.unfinished(sheet),
         *_evidence(sheet, field),
+        *search.sentences(sheet),
         *disparities.disparities(sheet, field),
         *cautions.cautions(sheet),
     ]

@@ -15,6 +15,8 @@ from . import (
     further,
     groups,
     reliability_diagrams,
+    search,
+    search_charts,
     tables,
     trade_off,
 )
@@ -25,7 +27,7 @@ from .crossing import crossings
 from .drawing import Canvas
 from .grids import Grid, Text
 from .sheet import Sheet
-from .wording import duration, long_date, metric_words, printable, quantity
+from .wording import duration, long_date, marked, metric_words, printable, quantity
 
 _GROUPS_NAMED = 6
 """At most so many groups are named with their size on the first screen."""
@@ -167,6 +169,28 @@ def _calibration(material: Material) -> Iterator[Values]:
         yield {"figure_sets": figure_sets}
 
 
+def _tuning(material: Material) -> Iterator[Values]:
+    sheet, tuning = material.sheet, material.sheet.facts.tuning
+    if tuning is None:
+        return
+    lines = search.curves_of(tuning).items()
+    yield {
+        "trials": max((t.trial for t in tuning.trials), default=0),
+        "sampler": tuning.sampler,
+        "rule": metric_words(tuning.rule),
+        "curves": search_charts.trial_curves(sheet, tuning, material.canvas),
+        "curve_tables": [
+            (f"{marked(search.where_words(w), '', '')} over trials", search.curve_table(of))
+            for w, of in lines
+        ],
+        "budgets": search_charts.budget_curves(sheet, tuning, material.canvas),
+        "price": search.price(sheet),
+        "options": list(search_charts.options(sheet, tuning, material.canvas)),
+        "every": search.every_trial(tuning),
+        "notes": [printable(note) for note in tuning.notes],
+    }
+
+
 def _cost(material: Material) -> Iterator[Values]:
     if cost := tables.cost(material.sheet):
         yield {
@@ -211,6 +235,7 @@ SECTIONS = (
     Section("comparison", "Comparison", _comparison),
     Section("baseline", "Baseline", _baseline),
     Section("trade-off", "Trade-off", _trade_off),
+    Section("tuning", "Tuning", _tuning),
     Section("groups", "Groups", _groups),
     Section("calibration", "Calibration", _calibration),
     Section("cost", "Cost", _cost),

@@ -2,26 +2,20 @@
 
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
-from ..audit import declared, shipped
-from ..schema import AuditSettings, Evidence, Predictions
+from ..audit import declared
+from ..measuring.validation_score import RULES
+from ..measuring.validation_score import score as _score
+from ..schema import Predictions
 from ..suite import Training
 from .loop import Learner
 from .pace import Pace
 from .weights import changing, put_back
-
-RULES = {
-    "validation_log_loss": "log_loss",
-    "validation_worst_group": "worst_group_accuracy",
-    "validation_dto": "dto",
-}
-"""Rule -> the metric that judges a checkpoint."""
 
 
 class Kept(NamedTuple):
@@ -70,12 +64,12 @@ class Selection(TrainerCallback):
     def _judge(self, fraction: float, answers: Predictions) -> None:
         metric = RULES[self.training.selection]
         groups = self.attribute if self.training.selects_by_group else ""
-        score, reason = _score(metric, answers, groups)
+        value, reason = _score(metric, answers, groups)
         meaning = declared()[metric][1]
-        if math.isnan(score):
+        if math.isnan(value):
             self.undefined = reason
-        elif not meaning.loss(score, self.score) > 0:  # the later one of two that score the same
-            self.score, self.fraction = score, fraction
+        elif not meaning.loss(value, self.score) > 0:  # the later one of two that score the same
+            self.score, self.fraction = value, fraction
             now = changing(self.learner.classifier)
             self.weights = {name: tensor.detach().cpu().clone() for name, tensor in now.items()}
 
@@ -102,23 +96,3 @@ class Selection(TrainerCallback):
             return Kept(1.0, f"last step: {rule} is undefined ({self.undefined})")
         put_back(self.learner.classifier, self.weights)
         return Kept(self.fraction, f"{rule} {self.score:.4g}")
-
-
-def _score(metric: str, answers: Predictions, attribute: str) -> tuple[float, str]:
-    """Return a metric of validation as its audit defines it, or NaN and why.
-
-    Of the whole split where `attribute` is "", else between its groups.
-    """
-    from ..statistics.sample import (
-        Sample,  # most runs select nothing and need no statistics
-    )
-
-    audit = shipped()[declared()[metric][0][0]]
-    answers = replace(answers, groups={attribute: answers.groups[attribute]} if attribute else {})
-    evidence = Evidence(strategy="checkpoint", seeds=(0,), test=(answers,))
-    settings = AuditSettings(replicates=2, only=(metric,))
-    sample = Sample([evidence], settings)
-    for estimate in audit.estimates(evidence, sample):
-        if (estimate.metric, estimate.attribute) == (metric, attribute):
-            return float(estimate.values[0, 0]), estimate.undefined
-    return math.nan, f"no validation group has {settings.min_group_size} examples"

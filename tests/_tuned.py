@@ -1,0 +1,62 @@
+"""A small suite with a search, run in this process: every cell one after the other."""
+
+import io
+import math
+from pathlib import Path
+from types import SimpleNamespace
+from unittest import mock
+
+from rich.console import Console
+
+from tests import _house
+from tunefair import run as stages
+from tunefair import suite
+from tunefair.launch import worker
+from tunefair.storage import files
+
+TUNING = "[tuning]\ntrials = 4\nselection = 'validation_log_loss'\n"
+
+
+def build(folder: Path, tuning: str = TUNING, strategies: str = "[strategies.full]\n") -> Path:
+    """Write the small suite with a table [tuning] and these strategies; return its file."""
+    file = _house.build(folder, steps=4)
+    text = file.read_text()
+    text = text[: text.index("[strategies.full]")] + strategies
+    file.write_text(text.replace("[audit]", f"{tuning}[audit]").replace("[0, 1]", "[0]"))
+    return file
+
+
+def run(file: Path, *, only: tuple[str, ...] = ()) -> tuple[list[str], str]:
+    """Run a suite; return the labels of the cells that were trained, and what was said."""
+    console = Console(file=io.StringIO(), width=300)
+    trained: list[str] = []
+
+    def launcher(wishes, slots, watch, finished):
+        def launch(jobs):
+            for job in jobs:
+                trained.append(job.cell.label)
+                finished(job, worker.attempt(job, lambda fraction, words: None)[0])
+
+        return SimpleNamespace(launch=launch)
+
+    wishes = stages.Wishes(
+        file=file,
+        text=file.read_text(),
+        runs=file.with_name("runs"),
+        only=only,
+        jobs="1",
+        device="cpu",
+        processes=1,
+        cell_timeout_seconds=math.inf,
+        launcher="local",
+        address="",
+        console=console,
+    )
+    with mock.patch.object(stages, "_launcher", launcher):
+        stages.run(suite.read(file), wishes)
+    return trained, console.file.getvalue()
+
+
+def record(file: Path) -> dict:
+    """Return the run's tuning.json."""
+    return files.read_json(file.with_name("runs") / "small" / "tuning.json")
