@@ -6,7 +6,7 @@ PYTHON ?= python3
 BIN   := .venv/bin
 READY := .venv/ready
 
-.PHONY: setup bench test test-slow check report gate performance fuzz kills ray-kills check-supply clean
+.PHONY: setup bench test test-slow check report gate docs performance fuzz kills ray-kills check-supply clean
 
 setup: $(READY)
 
@@ -46,6 +46,10 @@ check: $(READY)
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/deptry bench strategies
+
+# The documentation as a site: site/index.html opens without a server and fetches nothing.
+docs: $(READY)
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
 
 # Ratios, measured side by side in one run; never part of the suite, for machines are noisy.
 performance: $(READY)
