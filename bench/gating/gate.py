@@ -106,8 +106,15 @@ def _about_new_groups(
 
 def _not_in_baseline(rule: GateRule, number: int) -> Verdict:
     reason = f"the baseline has no attribute {rule.attribute!r}: make it again with this run"
-    where = {"attribute": rule.attribute or "", "group": rule.group or "", "rule": number}
-    return Verdict("not comparable", reason, rule.metric, "", **where)
+    return Verdict(
+        "not comparable",
+        reason,
+        rule.metric,
+        "",
+        attribute=rule.attribute or "",
+        group=rule.group or "",
+        rule=number,
+    )
 
 
 def _pair(run: Snapshot, baseline: Snapshot | None) -> Pair:
