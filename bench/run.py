@@ -9,7 +9,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from . import plugins, prepare, yardsticks
+from . import plugins, yardsticks
 from .audit import PACKAGE
 from .facts import RunFacts, TuningFacts
 from .gating import rules
@@ -20,7 +20,8 @@ from .launch.slots import Slots
 from .launch.worker import Job
 from .planning import missing, plan
 from .planning.plan import Cell
-from .run_facts import facts_of
+from .preparing import prepare
+from .preparing.run_facts import facts_of
 from .schema import BadInputError, Predictions
 from .storage import examples, files, records, run_folder
 from .suite import Suite, is_shipped, read

@@ -13,11 +13,12 @@ from rich.console import Console
 
 import tunefair
 from tests import _house, _tiny
-from tunefair import prepare, suite
 from tunefair import run as stages
+from tunefair import suite
 from tunefair.launch import worker
 from tunefair.planning import identity, missing, plan
 from tunefair.planning.identity import TaskContent, bare
+from tunefair.preparing import prepare
 from tunefair.storage import files, records, run_folder
 from tunefair.suite import ModelChoice, Training
 from tunefair.training import train as training

@@ -8,11 +8,12 @@ import pytest
 import tunefair.audits
 from tests import _tiny
 from tests.test_every_audit import complete
-from tunefair import audit, plugins, prepare, task
+from tunefair import audit, plugins, task
 from tunefair.cli import listing
 from tunefair.facts import RunFacts, StrategyFacts
 from tunefair.measuring.measure import measure
 from tunefair.planning import compose
+from tunefair.preparing import prepare
 from tunefair.reporting import report
 from tunefair.schema import AuditSettings, BadInputError
 from tunefair.statistics.sample import Sample

@@ -13,8 +13,9 @@ import pyarrow.parquet as pq
 import pytest
 
 from tests import _house, _tiny
-from tunefair import prepare, suite
+from tunefair import suite
 from tunefair.cli import app
+from tunefair.preparing import prepare
 from tunefair.proposing import proposal, roles, seen, suite_text
 
 N = 240

@@ -6,14 +6,15 @@ import numpy as np
 import pytest
 
 from tests import _runs, _tiny
-from tunefair import plugins, prepare
+from tunefair import plugins
 from tunefair.audit import declared
 from tunefair.facts import CellFacts, RunFacts, StrategyFacts
 from tunefair.measuring.measure import measure
+from tunefair.preparing import prepare
+from tunefair.preparing.run_facts import _selection_rule, _strategy_facts
 from tunefair.reporting import tables
 from tunefair.reporting.comparison import _reads
 from tunefair.reporting.sheet import sheet
-from tunefair.run_facts import _selection_rule, _strategy_facts
 from tunefair.schema import AuditSettings, BadInputError, Evidence, Results
 from tunefair.statistics.sample import Sample
 from tunefair.suite import Budget, Training

@@ -9,7 +9,7 @@ import pytest
 from transformers import AutoTokenizer
 
 from tests import _tiny
-from tunefair import prepare
+from tunefair.preparing import prepare
 from tunefair.schema import BadInputError
 from tunefair.training import tokens
 from tunefair.training.batches import BatchSampler, pad

@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 from tests import _house, _tuned
-from tunefair import prepare, suite
+from tunefair import suite
+from tunefair.preparing import prepare
 from tunefair.schema import BadInputError
 from tunefair.storage import files, records, run_folder
 

@@ -118,10 +118,10 @@ def run(
 @app.command()
 def plan(suite: SuiteName, runs: Runs = Path("runs"), seeds: Seeds = None) -> None:
     """Show the cells of a suite, and which of them are finished."""
-    from .. import prepare
     from .. import suite as suites
     from ..planning import missing
     from ..planning import plan as planning
+    from ..preparing import prepare
     from ..run import check_names, known_cells, with_seeds
     from ..tuning import price
     from . import listing

@@ -101,9 +101,9 @@ def audit_data(
     missing: options.MissingSpelling = [],
 ) -> None:
     """Audit data before any training: counts, copies, lengths, what groups say about labels."""
-    from .. import prepare
     from .. import suite as suites
     from ..data_audit import tables as data_tables
+    from ..preparing import prepare
     from ..reading import tables as readers
     from . import listing
 

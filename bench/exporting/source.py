@@ -7,10 +7,10 @@ from pathlib import Path
 
 import numpy as np
 
-from .. import prepare
 from ..facts import CellFacts, RunFacts
 from ..planning import missing
 from ..planning.plan import Cell
+from ..preparing import prepare
 from ..schema import BadInputError, Outcome
 from ..storage import examples, files, records, run_folder
 from ..suite import Suite, parse

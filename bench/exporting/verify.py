@@ -6,8 +6,8 @@ from pathlib import Path
 
 from rich.console import Console
 
-from .. import prepare
 from ..planning.identity import content_of
+from ..preparing import prepare
 from ..schema import BadInputError, Task
 from ..storage import files, run_folder
 from ..suite import Suite, parse

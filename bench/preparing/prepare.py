@@ -9,19 +9,19 @@ from typing import Any
 import numpy as np
 from pydantic import TypeAdapter
 
-from . import plugins
-from . import task as tasks
-from .audit import load_all
-from .environment import processes
-from .environment.processes import Limits
-from .facts import CutTexts, FactTable
-from .planning import compose, model_folder, plan
-from .planning.identity import TaskContent, content_of, digest
-from .schema import Array, BadInputError, Task
-from .storage import files, records
-from .suite import AuditChoice, BudgetChoice, ModelChoice, Suite, TaskChoice, Training, Tuning
-from .tuning import spaces
-from .tuning.spaces import SearchSpace
+from .. import plugins
+from .. import task as tasks
+from ..audit import load_all
+from ..environment import processes
+from ..environment.processes import Limits
+from ..facts import CutTexts, FactTable
+from ..planning import compose, model_folder, plan
+from ..planning.identity import TaskContent, content_of, digest
+from ..schema import Array, BadInputError, Task
+from ..storage import files, records
+from ..suite import AuditChoice, BudgetChoice, ModelChoice, Suite, TaskChoice, Training, Tuning
+from ..tuning import spaces
+from ..tuning.spaces import SearchSpace
 
 CUT_ROWS = "cut.npy"  # written by `training.tokens`, which imports torch
 check = tasks.check
@@ -145,7 +145,7 @@ def _prepare(suite: Suite, folder: Path, cache: Path) -> Prepared:
 
 def _write(task: Task, unused: Mapping[str, Array], folder: Path) -> None:
     """Write a task and the audit of its data, both made once."""
-    from .data_audit import tables as data_tables  # its statistics take a second to import
+    from ..data_audit import tables as data_tables  # its statistics take a second to import
 
     records.write_task(folder / TASK_FILE, task)
     files.write(folder / DATA_AUDIT, files.to_json(data_tables.tables(task, unused)))
@@ -165,7 +165,7 @@ def _encode(task: Task, task_folder: Path, model: ModelChoice, folder: Path) -> 
 
 
 def _tokenise(task_file: Path, model: ModelChoice, folder: Path) -> None:
-    from .training import tokens  # transformers takes seconds to import
+    from ..training import tokens  # transformers takes seconds to import
 
     tokens.encode(records.read_task(task_file), model, folder)
 
@@ -191,7 +191,7 @@ def _flops(cell: plan.Cell, epochs: float, task_file: Path, tokens_folder: Path)
 
 
 def _count(cell: plan.Cell, epochs: float, task_file: Path, tokens_folder: Path) -> float:
-    from .training import epochs as counting
+    from ..training import epochs as counting
 
     return counting.flops(cell, epochs, task_file, tokens_folder)
 

@@ -3,15 +3,16 @@
 from collections.abc import Mapping
 from typing import Any
 
-from . import prepare, yardsticks
-from .audit import by_default
-from .environment import provenance
-from .facts import CellFacts, ModelCard, RunFacts, StrategyFacts
-from .planning import compose
-from .planning.plan import Cell
-from .schema import Task
-from .storage import run_folder
-from .suite import Training
+from .. import yardsticks
+from ..audit import by_default
+from ..environment import provenance
+from ..facts import CellFacts, ModelCard, RunFacts, StrategyFacts
+from ..planning import compose
+from ..planning.plan import Cell
+from ..schema import Task
+from ..storage import run_folder
+from ..suite import Training
+from . import prepare
 
 
 def facts_of(prepared: prepare.Prepared, text: str, command: str) -> RunFacts:

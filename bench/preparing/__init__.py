@@ -1,0 +1,1 @@
+"""Everything between reading a suite and training its cells."""
