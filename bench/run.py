@@ -23,7 +23,7 @@ from .planning.plan import Cell
 from .preparing import prepare
 from .preparing.run_facts import facts_of
 from .schema import BadInputError, Predictions
-from .storage import examples, files, records, run_folder
+from .storage import examples, files, given_answers, records, run_folder
 from .suite import Suite, is_shipped, read
 from .tuning import budgets, record
 from .tuning.budgets import BUDGET
@@ -71,7 +71,8 @@ def run(suite: Suite, wishes: Wishes) -> int:
         jobs = jobs_of(prepared, _asked(asked, wishes.only), folder, wishes)
         announce(jobs, folder, wishes.console)
         examples.write(folder, prepared.task)
-        stated = facts_of(prepared, wishes.text, command(suite, wishes))
+        given = given_answers.read_all(suite.answers, wishes.file.parent, prepared.task)
+        stated = facts_of(prepared, wishes.text, command(suite, wishes), given)
         if found:
             with wishes.console.status("measuring the trials"):
                 stated = replace(stated, tuning=tuning_facts(prepared, found, stated, folder))
@@ -83,6 +84,7 @@ def run(suite: Suite, wishes: Wishes) -> int:
                 run_folder.write_facts(folder, with_budgets(stated, prepared, others, folder))
         with wishes.console.status("predicting the yardsticks"):
             predict_yardsticks(prepared, folder)
+            keep_given(given, folder, prepared.content.whole)
     return failed
 
 
@@ -127,9 +129,11 @@ def check_processes(suite: Suite, processes: int) -> None:
 def check_names(suite: Suite) -> None:
     """Refuse gate rules, audits and yardsticks that do not exist, before anything is loaded."""
     rules.check(suite.gate)
+    if taken := sorted(set(suite.answers) & yardsticks.YARDSTICKS.keys()):
+        raise BadInputError(f"yardsticks.{taken[0]}: is one of ours; give it another name")
     for kind, wanted, known in (
         ("audit.audits", suite.audit.audits, plugins.names(PACKAGE)),
-        ("yardsticks", suite.yardsticks, sorted(yardsticks.YARDSTICKS)),
+        ("yardsticks", suite.own_yardsticks, sorted(yardsticks.YARDSTICKS)),
     ):
         for name in wanted:
             if name not in known:
@@ -211,12 +215,22 @@ def announce(jobs: Sequence[Job], run: Path, console: Console) -> None:
 
 def predict_yardsticks(prepared: prepare.Prepared, run: Path) -> None:
     """Predict with every yardstick that has not predicted this task yet."""
-    for name in prepared.suite.yardsticks:
+    for name in prepared.suite.own_yardsticks:
         folder = run_folder.yardstick_folder(run, name, prepared.content.whole)
         if files.is_sealed(folder):
             continue
         validation, test = yardsticks.YARDSTICKS[name](prepared.task)
         answers = {("validation", "original"): validation, ("test", "original"): test}
+        files.write_sealed(folder, partial(_write_answers, answers))
+
+
+def keep_given(given: Mapping[str, given_answers.Given], run: Path, task: str) -> None:
+    """Keep the answers of files as what yardsticks predict; a file may have changed."""
+    for label, one in given.items():
+        folder = run_folder.yardstick_folder(run, label, task)
+        if files.stands(folder):
+            shutil.rmtree(folder)
+        answers = {("test", "original"): one.predictions}
         files.write_sealed(folder, partial(_write_answers, answers))
 
 

@@ -194,6 +194,27 @@ class StrategyChoice(BaseModel):
         return StrategyChoice.model_validate(_tuples({"use": self.use, **options}))
 
 
+class AnswersChoice(Record):
+    """Somebody's answers to the test examples: an API's, a language model's, an older model's."""
+
+    predictions: Name
+    """A CSV, Parquet or JSON Lines file, relative to the suite's file."""
+    id: Name = "id"
+    """Its column of ids, those of the task's examples."""
+    prediction: str = ""
+    """Its column of predicted classes, by the task's names."""
+    probability: tuple[Name, ...] = ()
+    """Its column of the positive class's probability, or one a class."""
+    classes: tuple[Name, ...] = ()
+    """What the file calls the task's classes, in their order; their own names if not given."""
+
+    @model_validator(mode="after")
+    def _says_what(self) -> "AnswersChoice":
+        if not self.prediction and not self.probability:
+            raise ValueError("give prediction or probability, a column of the file")
+        return self
+
+
 class AuditChoice(Record):
     """Which audits, and how they resample."""
 
@@ -264,7 +285,8 @@ class Suite(Record):
     """The search before training; None: every strategy is trained as the suite says."""
     strategies: dict[Name, StrategyChoice] = Field(min_length=1)
     seeds: tuple[Seed, ...] = Field(default=(0, 1, 2), min_length=1, max_length=10_000)
-    yardsticks: tuple[str, ...] = ("majority", "tfidf")
+    yardsticks: tuple[str, ...] | dict[Name, AnswersChoice] = ("majority", "tfidf")
+    """Names of ours; or tables of answers from files, which come besides ours."""
     reference: str = ""
     """Label of the strategy that the others are compared with; the first when empty."""
     attribute: str = ""
@@ -288,13 +310,28 @@ class Suite(Record):
 
     @model_validator(mode="after")
     def _labels_exist(self) -> "Suite":
-        if both := sorted(set(self.strategies) & set(self.yardsticks)):
+        if both := sorted(set(self.strategies) & set(self.yardstick_labels)):
             raise ValueError(f"{both[0]!r} is a yardstick's name; give the strategy another label")
-        labels = {*self.strategies, *self.yardsticks}
+        labels = {*self.strategies, *self.yardstick_labels}
         for label in (*([self.reference] if self.reference else []), *sum(self.audit.pairs, ())):
             if label not in labels:
                 raise ValueError(f"{label!r} is no strategy here; there are: {sorted(labels)}")
         return self
+
+    @property
+    def own_yardsticks(self) -> tuple[str, ...]:
+        """Names of the yardsticks that are predicted here."""
+        return self.yardsticks if isinstance(self.yardsticks, tuple) else ("majority", "tfidf")
+
+    @property
+    def answers(self) -> dict[str, AnswersChoice]:
+        """Label -> answers of a file."""
+        return self.yardsticks if isinstance(self.yardsticks, dict) else {}
+
+    @property
+    def yardstick_labels(self) -> tuple[str, ...]:
+        """The label of every yardstick, ours first."""
+        return (*self.own_yardsticks, *self.answers)
 
     @property
     def reference_strategy(self) -> str:

@@ -1,6 +1,7 @@
 """What a run states besides its numbers: its suite, its strategies, its cells, its search."""
 
 from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any
 
 from .. import yardsticks
@@ -11,11 +12,17 @@ from ..planning import compose
 from ..planning.plan import Cell
 from ..schema import Task
 from ..storage import run_folder
+from ..storage.given_answers import Given
 from ..suite import Training
 from . import prepare
 
 
-def facts_of(prepared: prepare.Prepared, text: str, command: str) -> RunFacts:
+def facts_of(
+    prepared: prepare.Prepared,
+    text: str,
+    command: str,
+    given: Mapping[str, Given] = MappingProxyType({}),
+) -> RunFacts:
     """Return everything that a report of this suite states besides its numbers."""
     suite = prepared.suite
     cells = [CellFacts(id=c.id, strategy=c.label, seed=c.seed) for c in prepared.cells]
@@ -24,7 +31,11 @@ def facts_of(prepared: prepare.Prepared, text: str, command: str) -> RunFacts:
         _strategy_facts(first[label], prepared.chosen.get(label, choice.options))
         for label, choice in suite.strategies.items()
     ]
-    strategies += [_yardstick_facts(name, prepared.task) for name in suite.yardsticks]
+    strategies += [_yardstick_facts(name, prepared.task) for name in suite.own_yardsticks]
+    strategies += [
+        StrategyFacts(label=label, use=yardsticks.GIVEN, options=one.words, yardstick=True)
+        for label, one in given.items()
+    ]
     return RunFacts(
         suite=suite.name,
         date=provenance.today(),

@@ -253,7 +253,7 @@ def _yardstick(
         strategy=label,
         seeds=(0,),
         test=(answers["test", "original"],),
-        validation=(answers["validation", "original"],),
+        validation=tuple(table for (split, _), table in answers.items() if split == "validation"),
         training_counts=_arrays(counts),
     )
 
