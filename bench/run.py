@@ -60,9 +60,7 @@ def run(suite: Suite, wishes: Wishes) -> int:
             prepared = prepare.prepare(
                 suite, folder=wishes.file.parent, cache=wishes.runs / ".cache"
             )
-        if suite.budget.epochs:
-            words = prepare.budget_in_words(suite, prepared)
-            wishes.console.print(f"budget: {words}", markup=False, highlight=False)
+        say_budget(suite, prepared, wishes.console)
         check_only(suite, wishes.only)
         found = searched(prepared, folder, slots, wishes) if suite.tuning else {}
         prepared = with_found(prepared, found) if found else prepared
@@ -86,6 +84,13 @@ def run(suite: Suite, wishes: Wishes) -> int:
             predict_yardsticks(prepared, folder)
             keep_given(given, folder, prepared.content.whole)
     return failed
+
+
+def say_budget(suite: Suite, prepared: prepare.Prepared, console: Console) -> None:
+    """Say what epochs are in FLOPs."""
+    if suite.budget.epochs:
+        words = prepare.budget_in_words(suite, prepared)
+        console.print(f"budget: {words}", markup=False, highlight=False)
 
 
 def command(suite: Suite, wishes: Wishes) -> str:
