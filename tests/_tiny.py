@@ -56,6 +56,12 @@ ARCHITECTURES: Mapping[str, dict[str, Any]] = {
     "llama": SIZES | {"num_key_value_heads": 1},
 }
 DECODERS = ("llama",)
+MORE: Mapping[str, dict[str, Any]] = {
+    "albert": SIZES | {"embedding_size": 16},
+    "electra": SIZES | {"embedding_size": 16},
+    "xlm-roberta": SIZES | {"max_position_embeddings": 66},
+}
+"""Architectures that only tests of families train."""
 
 
 @cache
@@ -70,7 +76,7 @@ def model_folder(architecture: str = "bert", seed: int = 0) -> Path:
         architecture,
         vocab_size=vocabulary,
         **special,
-        **ARCHITECTURES[architecture],
+        **{**ARCHITECTURES, **MORE}[architecture],
     )
     torch.manual_seed(seed)
     pretrained = AutoModelForSequenceClassification.from_config(config)

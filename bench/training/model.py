@@ -23,7 +23,7 @@ from ..planning import model_folder
 from ..schema import BadInputError
 from ..strategy import Output
 from ..suite import ModelChoice
-from . import heads
+from . import families, heads
 
 _TOKEN_LEVEL = 3  # dimensions of a decoder's output: rows, tokens, features
 _SPARE = 10_000_000
@@ -57,6 +57,7 @@ def tokenizer(model: ModelChoice) -> Reader:
     with quiet():
         try:
             config = AutoConfig.from_pretrained(folder, trust_remote_code=False)
+            families.check(config, f"model.source = {model.source!r}")
             _check_size(config, folder)
             loaded = AutoTokenizer.from_pretrained(folder, trust_remote_code=False)
         except BadInputError:
@@ -67,7 +68,7 @@ def tokenizer(model: ModelChoice) -> Reader:
             ) from None
     if not isinstance(loaded, PreTrainedTokenizerFast):
         raise BadInputError(f"model.source = {model.source!r}: needs a tokenizer.json")
-    limit = min(loaded.model_max_length, getattr(config, "max_position_embeddings", 2**31))
+    limit = min(loaded.model_max_length, families.most_tokens(config))
     if model.max_tokens > limit:
         raise BadInputError(f"model.max_tokens = {model.max_tokens}: the model reads {limit}")
     pads = (loaded.pad_token_id, loaded.eos_token_id, loaded.unk_token_id, 0)
