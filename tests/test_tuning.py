@@ -112,6 +112,32 @@ def test_what_was_lost_is_made_again_and_nothing_else_changes(tuned, tmp_path):
 
 
 @pytest.mark.slow
+def test_killed_at_random_moments_it_chooses_and_answers_the_same(tuned, tmp_path):
+    """Of twenty kills: `python -m tests.performance.tuning_kills`."""
+    whole = _tuned.build(tmp_path, strategies=TWO)
+    assert kills(whole, number=4, rng=np.random.default_rng(0)) == 4
+    assert answers(whole) == answers(tuned[0])
+    assert choices(whole) == choices(tuned[0])
+
+
+def kills(file, *, number, rng):
+    """Run a suite and kill it `number` times, then let it end; return how often it was killed."""
+    killed = 0
+    for _ in range(number):
+        try:
+            _tuned.run(file, reports=int(rng.integers(1, 12)))
+        except _tuned.Killed:
+            killed += 1
+    _tuned.run(file)
+    return killed
+
+
+def choices(file):
+    rows = _tuned.record(file)["trials"]
+    return [(r["strategy"], r["trial"], r["validation"], r["chosen"]) for r in rows]
+
+
+@pytest.mark.slow
 def test_the_choice_never_reads_what_was_answered_on_test(tuned, tmp_path):
     """Every trial's test answers are turned round: the same options are chosen."""
     file = copied(tuned, tmp_path)
