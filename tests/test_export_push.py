@@ -71,6 +71,15 @@ def test_a_public_repository_is_not_pushed_to_by_accident(hub, folder):
     assert hub.files["me/open"].keys() == {*CONTENT, files.SEAL}
 
 
+def test_labels_of_validation_are_never_made_public(hub, folder):
+    (folder / "revision.json").write_text("{}")
+    done = pushed(hub, folder, "me/labels", "public")
+    assert done.returncode == 2
+    assert "holds labels and groups of the validation rows" in done.stdout
+    assert "me/labels" not in hub.private
+    assert pushed(hub, folder, "me/labels").returncode == 0
+
+
 def test_what_a_hub_refuses_is_one_line_without_the_token(hub, folder):
     done = pushed(hub, folder, "me/other", token="hf_wrong")
     assert done.returncode == 2

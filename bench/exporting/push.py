@@ -34,22 +34,23 @@ def push(folder: Path, name: str, *, public: bool) -> str:
     Raises
     ------
     BadInputError
-        The hub refuses, or cannot be reached; the folder stays as it is.
+        The folder holds labels of people's texts and would be public, or the hub refuses or cannot
+        be reached; the folder stays as it is.
     """
     from huggingface_hub import CommitOperationAdd, HfApi
 
     check(name)
+    if public and (folder / REVISION).exists():
+        raise BadInputError(
+            f"--public: {folder / REVISION} holds labels and groups of the validation rows, which "
+            "a public model would show to all; push without --public"
+        )
     api = HfApi(token=os.environ[TOKEN].strip())
     try:
         url = api.create_repo(name, private=not public, exist_ok=True)
         if not public and api.model_info(name).private is not True:
             raise BadInputError(
                 f"--push-to {name}: is public; add --public if the model may be seen by all"
-                + (
-                    f" ({REVISION} holds validation labels)"
-                    if (folder / REVISION).exists()
-                    else ""
-                )
             )
         paths = sorted(path for path in folder.rglob("*") if path.is_file())
         api.create_commit(
