@@ -287,7 +287,7 @@ def edited_table(draw: Any, content: bytes) -> bytes:
 
 
 @st.composite
-def spoils(draw: Any) -> Callable[[Path], None]:
+def corruptions(draw: Any) -> Callable[[Path], None]:
     """Something done to a baseline's folder, its checksums made to fit or not."""
     name = draw(st.sampled_from(
         ["baseline.json", "facts.json", "predictions.parquet", "suite.toml", "measurements.json",
@@ -296,7 +296,7 @@ def spoils(draw: Any) -> Callable[[Path], None]:
     seal, way = draw(st.integers(0, 9)) > 0, draw(st.sampled_from(["edit", "splice"]))
     drawing = draw(st.data())
 
-    def spoil(folder: Path) -> None:
+    def corrupt(folder: Path) -> None:
         path = folder / name
         content = path.read_bytes()
         edits = {".json": edited_json, ".parquet": edited_table}
@@ -305,4 +305,4 @@ def spoils(draw: Any) -> Callable[[Path], None]:
         if seal and name != files.SEAL:
             (folder / files.SEAL).write_text(files.to_json(files._checksums(folder)))
 
-    return spoil
+    return corrupt

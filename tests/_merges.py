@@ -115,7 +115,7 @@ def edit(file: Path, *changes: tuple[str, str]) -> None:
 
 
 def copy(project: Path, to: Path) -> Path:
-    """Return a copy that a test may spoil."""
+    """Return a copy that a test may corrupt."""
     return Path(shutil.copytree(project, to))
 
 
@@ -141,7 +141,7 @@ def called(project: Path, *arguments: object) -> tuple[int, str]:
     """Call the command line in the project's folder; return its exit code and all it said."""
     before = Path.cwd()
     for name in [n for n in sys.modules if n.startswith("user_plugin_")]:
-        del sys.modules[name]  # each command is a process of its own, which reads files anew
+        del sys.modules[name]  # each command is a process of its own, which reads files again
     os.chdir(project)
     try:
         made = CliRunner().invoke(command_line.app, list(map(str, arguments)))

@@ -40,7 +40,7 @@ def made(tmp_path_factory) -> Path:
 
 @pytest.fixture
 def folder(made, tmp_path) -> Path:
-    """Return a copy that a test may spoil."""
+    """Return a copy that a test may corrupt."""
     return Path(shutil.copytree(made, tmp_path / "copy"))
 
 
@@ -337,7 +337,7 @@ class TestRenewal:
         (folder / "r.toml").write_text('[[gate]]\nmetric = "accuracy"\nmax_loss = 0.02')
         codes = []
         for step in range(4):
-            spoiled = []
+            corrupted = []
             for evidence in run.evidence:
                 rng = np.random.default_rng(0)
                 rows = rng.permutation(1200)[: 18 * step]
@@ -347,8 +347,8 @@ class TestRenewal:
                     made[rows] = 1 - p.label[rows]
                     stated[rows] = np.eye(2)[made[rows]] * 0.2 + 0.4
                     answers.append(replace(p, prediction=made, probability=stated))
-                spoiled.append(replace(evidence, test=tuple(answers), seeds=evidence.seeds))
-            name = _runs.write(folder / f"step{step}", spoiled).name
+                corrupted.append(replace(evidence, test=tuple(answers), seeds=evidence.seeds))
+            name = _runs.write(folder / f"step{step}", corrupted).name
             codes.append(self.renew(folder, name, "--rules", folder / "r.toml")[0])
         assert codes[0] == 0
         assert 1 in codes[1:]

@@ -36,13 +36,13 @@ def better_by(made, amount, strategy):
     """Return the same answers, of which a share was corrected."""
     rng = np.random.default_rng(3)
 
-    def mended(p):
+    def fixed(p):
         fixed = rng.random(len(p.label)) < amount
         return p.with_probability(
             np.where(fixed[:, None], np.eye(len(p.classes))[p.label] * 0.9 + 0.05, p.probability)
         )
 
-    return replace(made, strategy=strategy, test=tuple(mended(p) for p in made.test))
+    return replace(made, strategy=strategy, test=tuple(fixed(p) for p in made.test))
 
 
 class TestDifference:
@@ -167,25 +167,25 @@ class TestContrasts:
         made = evidence(1500, strategy="full", seeds=seeds)
         single = replace(made, strategy="yardstick", seeds=(0,), test=made.test[:1], validation=())
         found = measure(
-            [made, better_by(made, amount, "mended"), single],
+            [made, better_by(made, amount, "fixed"), single],
             SETTINGS,
             audits=AUDITS,
             reference="full",
-            pairs=[("mended", "yardstick")],
+            pairs=[("fixed", "yardstick")],
         )
         return found.contrasts
 
     def test_a_real_gain_is_shown(self):
         by_key = {(c.strategy, c.reference, c.metric, c.group): c for c in self.compared(0.3)}
-        shown = by_key["mended", "full", "accuracy", ""]
+        shown = by_key["fixed", "full", "accuracy", ""]
         assert shown.verdict == "better"
         assert shown.low > 0
-        assert by_key["mended", "full", "log_loss", ""].verdict == "better"
-        assert by_key["mended", "yardstick", "accuracy", ""].verdict == "better"
+        assert by_key["fixed", "full", "log_loss", ""].verdict == "better"
+        assert by_key["fixed", "yardstick", "accuracy", ""].verdict == "better"
 
     def test_the_same_answers_show_nothing(self):
         for c in self.compared(0.0):
-            if c.strategy == "mended" and c.reference == "full":
+            if c.strategy == "fixed" and c.reference == "full":
                 assert c.difference == 0
                 assert c.verdict == "no evidence of a difference"
 
@@ -206,15 +206,15 @@ class TestContrasts:
         adjusted = [c for c in self.compared(0.1) if c.p_adjusted is not None]
         assert {c.metric for c in adjusted} == set(HEADLINE)
         assert {(c.strategy, c.reference) for c in adjusted} == {
-            ("mended", "full"),
+            ("fixed", "full"),
             ("yardstick", "full"),
-            ("mended", "yardstick"),
+            ("fixed", "yardstick"),
         }
         assert all(c.p_adjusted >= c.p_value for c in adjusted)
 
     def test_what_a_suite_declares_joins_the_family(self):
         made = evidence(600)
-        both = [made, better_by(made, 0.1, "mended")]
+        both = [made, better_by(made, 0.1, "fixed")]
         declared = replace(SETTINGS, claims=("roc_auc", "accuracy_difference"))
         found = measure(both, declared, audits=AUDITS, reference="full").contrasts
         adjusted = [c for c in found if c.p_adjusted is not None]

@@ -34,7 +34,7 @@ EXIT_CODES = {0, 1, 2, 3, 4}
 
 @pytest.fixture(scope="module")
 def folder():
-    """A folder that every example fills anew."""
+    """A folder that every example fills again."""
     with tempfile.TemporaryDirectory() as name:
         yield Path(name)
 
@@ -121,13 +121,13 @@ def judged(tmp_path_factory):
 
 
 @fuzz
-@given(spoil=_fuzz.spoils())
-def test_a_baseline_is_judged_against_or_refused(judged, spoil):
-    base, wanted = judged / "spoilt", judged / "out.json"
+@given(corrupt=_fuzz.corruptions())
+def test_a_baseline_is_judged_against_or_refused(judged, corrupt):
+    base, wanted = judged / "corrupted", judged / "out.json"
     shutil.rmtree(base, ignore_errors=True)
     shutil.copytree(judged / "base", base)
     wanted.unlink(missing_ok=True)
-    spoil(base)
+    corrupt(base)
     with mock.patch.object(snapshot, "of_run", read_once):  # the run stays as it is
         found = called("gate", judged / "run", "--baseline", base, "--json", wanted)
     assert_clean(*found, [wanted])

@@ -38,8 +38,8 @@ def test_rows_of_the_mean_and_of_every_seed(results):
 def test_a_seed_alone_has_a_narrower_interval_for_it_lacks_the_seeds():
     # three seeds whose accuracies differ widely: the mean's interval must show it
     made = evidence(2000)
-    mended = made.test[0].with_probability(np.eye(2)[made.test[0].label])
-    rows = measure([replace(made, test=(mended, *made.test[1:]))], SETTINGS, audits=["accuracy"])
+    fixed = made.test[0].with_probability(np.eye(2)[made.test[0].label])
+    rows = measure([replace(made, test=(fixed, *made.test[1:]))], SETTINGS, audits=["accuracy"])
     width = {m.seed: m.high - m.low for m in rows.measurements if m.metric == "accuracy"}
     assert width[None] > 5 * width[1]
 

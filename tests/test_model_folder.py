@@ -96,17 +96,17 @@ def edit(path, **changes):
 
 
 def config(**changes):
-    def spoil(folder, canary):
+    def corrupt(folder, canary):
         edit(folder / "config.json", **changes)
 
-    return spoil
+    return corrupt
 
 
 def content(name, text):
-    def spoil(folder, canary):
+    def corrupt(folder, canary):
         (folder / name).write_text(text)
 
-    return spoil
+    return corrupt
 
 
 def pipe(folder, canary):
@@ -145,19 +145,19 @@ def other_family(**changes):
     """A configuration of another architecture, which calls its sizes by other names."""
     sizes = {"model_type": "gpt2", "vocab_size": 49, "n_positions": 64, "n_embd": 32, "n_head": 2}
 
-    def spoil(folder, canary):
+    def corrupt(folder, canary):
         (folder / "config.json").write_text(json.dumps(sizes | {"n_layer": 2} | changes))
 
-    return spoil
+    return corrupt
 
 
 def tokenizer(**changes):
     """A tokenizer with other parts."""
 
-    def spoil(folder, canary):
+    def corrupt(folder, canary):
         edit(folder / "tokenizer.json", **changes)
 
-    return spoil
+    return corrupt
 
 
 def other_vocabulary(folder, canary):
@@ -242,9 +242,9 @@ def house(tmp_path):
 
 @pytest.mark.parametrize("name", HOSTILE)
 def test_a_hostile_folder_is_refused_in_one_line(name, house, capsys, monkeypatch):
-    spoil, said = HOSTILE[name]
+    corrupt, said = HOSTILE[name]
     suite, folder, canary = house
-    spoil(folder, canary)
+    corrupt(folder, canary)
     runs = suite.parent / "runs"
     monkeypatch.setattr(sys, "argv", ["tunefair", "run", str(suite), "--runs", str(runs)])
     with pytest.raises(SystemExit) as ended:

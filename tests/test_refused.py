@@ -1,4 +1,4 @@
-"""What a person can mend is refused in one line, exit code 2, before anything is trained."""
+"""What a person can fix is refused in one line, exit code 2, before anything is trained."""
 
 import json
 import sys

@@ -1,4 +1,4 @@
-"""The store as a state machine: cells are written, interrupted, spoilt, planned and resumed.
+"""The store as a state machine: cells are written, interrupted, corrupted, planned and resumed.
 
 An interruption is a death in the middle of any writing call: no later call happens, not even
 those that would clean up, and what was not synced is torn. A person edits, cuts, removes, adds
@@ -245,11 +245,13 @@ class Store(RuleBasedStateMachine):
             files.write_sealed(folder / "5", lambda draft: files.write(draft / "state.json", "{}"))
 
     @precondition(lambda self: self.finished)
-    @rule(data=st.data(), spoil=st.sampled_from([edit, cut, link, add, remove]), at=shares)
-    def spoil(self, data: st.DataObject, spoil: Callable[[Path, float], None], at: float) -> None:
+    @rule(data=st.data(), corrupt=st.sampled_from([edit, cut, link, add, remove]), at=shares)
+    def corrupt(
+        self, data: st.DataObject, corrupt: Callable[[Path, float], None], at: float
+    ) -> None:
         cell = data.draw(st.sampled_from(sorted(self.finished)))
         found = sorted(p for p in self.place(cell).rglob("*") if p.is_file())
-        spoil(data.draw(st.sampled_from(found)), at)
+        corrupt(data.draw(st.sampled_from(found)), at)
         if not is_whole(cell, self.place(cell)):
             self.finished.remove(cell)
             self.damaged.append((cell, content(self.place(cell))))

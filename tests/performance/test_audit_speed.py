@@ -53,7 +53,7 @@ def _answers(n: int) -> np.ndarray:
 
 def group_rates(sample: Sample, prediction: np.ndarray) -> np.ndarray:
     """Return 10,000 draws of every group's rates from the count table."""
-    vars(sample).pop("_counts", None)  # draw anew
+    vars(sample).pop("_counts", None)  # draw again
     table = confusion(sample, sample.groupings[0], prediction)
     return sample.bootstrap(
         table, lambda counts: np.concatenate([accuracy(counts)[None], one_vs_rest(counts)[:, 0]])
