@@ -20,7 +20,7 @@ from rich.text import Text
 from tunefair.cli import app as command_line
 from tunefair.gating import formats, power, publish, summary
 from tunefair.gating.verdicts import Judgement, Verdict
-from tunefair.reporting import inert, pull_request
+from tunefair.reporting import inert, markdown
 from tunefair.schema import Place
 from tunefair.suite import GateRule
 
@@ -109,7 +109,7 @@ def error_line(name: str) -> str:
 MARKDOWN = {
     "gate": lambda name: summary.markdown(judgement(name), name),
     "report": lambda name: "\n".join(
-        [pull_request._inline(name), pull_request._table((name,), [[name]])]
+        [markdown.inline(name), markdown.table([markdown.inline(name)], [[markdown.inline(name)]])]
     ),
 }
 PLAIN = {"log": log, "junit": junit, "sarif": sarif, "error line": error_line}
