@@ -233,10 +233,9 @@ def keep_given(given: Mapping[str, given_answers.Given], run: Path, task: str) -
     """Keep the answers of files as what yardsticks predict; a file may have changed."""
     for label, one in given.items():
         folder = run_folder.yardstick_folder(run, label, task)
-        if files.stands(folder):
-            shutil.rmtree(folder)
-        answers = {("test", "original"): one.predictions}
-        files.write_sealed(folder, partial(_write_answers, answers))
+        fill = partial(_write_answers, {("test", "original"): one.predictions})
+        write = files.replace_sealed if files.stands(folder) else files.write_sealed
+        write(folder, fill)
 
 
 def _write_answers(answers: Mapping[tuple[str, str], Predictions], folder: Path) -> None:
