@@ -186,7 +186,7 @@ cells = st.sampled_from(CELLS)
 def planned(cell: str) -> SimpleNamespace:
     """Return a cell as a plan has it, with nothing to train."""
     made = SimpleNamespace(id=cell, label=cell, seed=0, asked=True, first=None, keeps={})
-    made.keeping = lambda artefacts: made
+    made.trains, made.keeping = True, lambda artefacts: made
     return made
 
 
