@@ -104,6 +104,19 @@ class TestEveryAudit:
         for m in rows(audit, complete(n_classes)):
             assert np.isnan(m.value) == bool(m.undefined), m
 
+    @pytest.mark.parametrize("change", ["none", "one seed", "no probabilities"])
+    def test_no_group_has_more_examples_than_it_has(self, audit, n_classes, change):
+        made = complete(n_classes)
+        if change == "one seed":
+            made = replace(made, test=made.test[:1], seeds=made.seeds[:1], views={}, start=())
+            made = replace(made, before=(), ledgers=made.ledgers[:1])
+        if change == "no probabilities":
+            made = over_test(made, lambda p: replace(p, probability=None))
+        columns = made.test[0].groups
+        for m in rows(audit, made):
+            if m.attribute in columns and m.group in columns[m.attribute]:
+                assert m.n <= (columns[m.attribute] == m.group).sum(), m
+
     def test_stays_in_its_declared_range(self, audit, n_classes):
         for m in rows(audit, complete(n_classes)):
             declared = metrics(audit)[m.metric]

@@ -170,13 +170,15 @@ def _undefined(sample: Sample) -> Iterator[Estimate]:
     for grouping in (sample.everyone, *sample.groupings):
         gaps = ["gap"] if grouping.attribute and grouping.names else []
         for name in NAMES:
-            for group in (*grouping.names, *gaps):
+            for index, group in enumerate((*grouping.names, *gaps)):
+                own = grouping.code == index
+                is_gap = index == len(grouping.names)
                 yield Estimate(
-                    metric=f"{name}_difference" if group == "gap" and gaps else name,
+                    metric=f"{name}_difference" if is_gap else name,
                     attribute=grouping.attribute,
                     group=group,
                     values=nothing(1),
-                    n=sample.n,
+                    n=sample.n if is_gap else int(own.sum()),
                     joint=True,
                     undefined=_ONE,
                 )

@@ -305,14 +305,16 @@ def _by_seed(values: Sequence[Array], grouping: Grouping) -> Array:
 def _unstated(sample: Sample, grouping: Grouping, n_seeds: int) -> Iterator[Estimate]:
     shown = (*STATED, "bpsn_auc", "bnsp_auc") if sample.binary else ("log_loss", "roc_auc")
     gaps = ("calibration_difference", "bias_auc") if sample.binary else ("calibration_difference",)
-    by_group = [(metric, name) for metric in shown for name in grouping.names]
-    for metric, group in by_group + [(metric, "gap") for metric in gaps]:
+    sizes = np.bincount(grouping.code, minlength=len(grouping.names))
+    each = list(zip(grouping.names, map(int, sizes), strict=False))  # the last: in no group
+    by_group = [(metric, name, n) for metric in shown for name, n in each]
+    for metric, group, n in by_group + [(metric, "gap", sample.n) for metric in gaps]:
         yield Estimate(
             metric=metric,
             attribute=grouping.attribute,
             group=group,
             values=nothing(n_seeds),
-            n=sample.n,
+            n=n,
             undefined=NO_PROBABILITIES,
         )
 
