@@ -92,8 +92,6 @@ def _correlation(code: Array, number: int, label: Array, n_classes: int) -> tupl
         whole = between + (average - 1) * within
         if whole > 0 and (correlation := float((between - within) / whole)) > best:
             ratio = between / within if within > 0 else np.inf
-            best, chance = (
-                correlation,
-                float(f_distribution.sf(ratio, number - 1, max(n - number, 1))),
-            )
+            best = correlation
+            chance = float(f_distribution.sf(ratio, number - 1, max(n - number, 1)))
     return best, chance * n_classes

@@ -40,13 +40,13 @@ class Check:
 
 def judge(checks: Sequence[Check]) -> list[Verdict]:
     """Return a verdict for every check; p values are adjusted over all of their losses."""
-    loss = [_loss(check) for check in checks]
-    tested = [i for i, f in enumerate(loss) if f is not None and not f.difference.undefined]
-    p_values = [f.p_value for f in (loss[i] for i in tested) if f is not None]
+    losses = [_loss(check) for check in checks]
+    tested = [i for i, f in enumerate(losses) if f is not None and not f.difference.undefined]
+    p_values = [f.p_value for f in (losses[i] for i in tested) if f is not None]
     adjusted = dict(zip(tested, holm(p_values), strict=True))
     return [
         _worse(_judge_loss(check, f, adjusted.get(i, 1.0), len(tested)), judge_limits(check))
-        for i, (check, f) in enumerate(zip(checks, loss, strict=True))
+        for i, (check, f) in enumerate(zip(checks, losses, strict=True))
     ]
 
 

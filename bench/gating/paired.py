@@ -145,8 +145,10 @@ def numbers(evidence: Evidence, sample: Sample, chosen: Sequence[GateRule]) -> N
             audit = shipped()[name]
             waiting = [r for r in asking if not _is_settled(r, estimates)]
             wanted = {r.metric for r in waiting} & set(audit.metrics)
+            if not wanted:
+                continue
             narrow = sample.narrowed(sorted(wanted), groupings)
-            for estimate in narrow.resting(audit.estimates(evidence, narrow)) if wanted else ():
+            for estimate in sample.resting(audit.estimates(evidence, narrow)):
                 if estimate.metric in wanted:
                     estimates.setdefault(estimate.place, estimate)
     return estimates
