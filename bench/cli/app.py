@@ -122,7 +122,8 @@ def plan(suite: SuiteName, runs: Runs = Path("runs"), seeds: Seeds = None) -> No
     from ..planning import missing
     from ..planning import plan as planning
     from ..preparing import prepare
-    from ..run import check_names, known_cells, with_seeds
+    from ..preparing.searching import known_cells
+    from ..run import check_names, with_seeds
     from ..tuning import price
     from . import listing
 

@@ -84,18 +84,13 @@ def audit_data(
     text: Annotated[
         str, typer.Option(help="Column of a file's texts.", callback=options.named)
     ] = "text",
-    text_pair: Annotated[
-        str, typer.Option(help="Column of the second texts.", callback=options.named)
-    ] = "",
+    text_pair: options.TextPair = "",
     label: options.Label = "label",
     positive: options.Positive = "",
     group: options.Group = [],
     id_column: options.IdColumn = "",
     cluster: options.Cluster = "",
-    split: Annotated[
-        str,
-        typer.Option(help="Column that says train, validation or test.", callback=options.named),
-    ] = "",
+    split: options.SplitColumn = "",
     label_threshold: options.LabelThreshold = None,
     group_threshold: options.GroupThreshold = None,
     missing: options.MissingSpelling = [],

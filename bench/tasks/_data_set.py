@@ -46,7 +46,7 @@ def splits(
         found: Mapping[str, Any] = datasets.load_dataset(str(folder), config or None)
         return found
     except (OSError, ValueError, RuntimeError, datasets.exceptions.DatasetsError) as error:
-        raise BadInputError(f"{where}: cannot be loaded: {_first_line(error)}") from None
+        raise BadInputError(f"{where}: cannot be loaded: {_inside.first_line(error)}") from None
 
 
 def _saved(folder: Path) -> Mapping[str, Any]:
@@ -66,11 +66,7 @@ def _data_files(state: Path) -> Iterator[str]:
         named = json.loads(state.read_text())["_data_files"]
         yield from (str(item["filename"]) for item in named)
     except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
-        raise BadInputError(f"{state}: cannot be read: {_first_line(error)}") from None
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error).strip() or type(error).__name__).splitlines()[0]
+        raise BadInputError(f"{state}: cannot be read: {_inside.first_line(error)}") from None
 
 
 def table(rows: Any, wanted: list[str], where: str) -> pa.Table:

@@ -32,6 +32,11 @@ def check(folder: Path, inside: Path) -> None:
             )
 
 
+def first_line(error: Exception) -> str:
+    """Return the first line of what an exception says; its kind where it says nothing."""
+    return (str(error).strip() or type(error).__name__).splitlines()[0]
+
+
 def _named_in(readme: Path) -> Iterator[str]:
     """Yield every place that a README's configurations name."""
     from datasets.load import DatasetCard
@@ -43,8 +48,7 @@ def _named_in(readme: Path) -> Iterator[str]:
         card = DatasetCard.load(readme)
         configs = MetadataConfigs.from_dataset_card_data(card.data)
     except Exception as error:  # whatever a YAML parser and the card's checks raise
-        reason = (str(error).strip() or type(error).__name__).splitlines()[0]
-        raise BadInputError(f"{readme}: cannot be read: {reason}") from None
+        raise BadInputError(f"{readme}: cannot be read: {first_line(error)}") from None
     for config in configs.values():
         yield from _texts([config.get("data_files"), config.get("data_dir")])
 
