@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from scipy.special import softmax
 
 from tests import _command, _models, _runs
 from tunefair.exporting import fold, proof, record, source, verify
@@ -136,7 +137,7 @@ def asked(revise, *, classes=2, hidden=True, width=6, seed=0, attribute="group")
     rng = np.random.default_rng(seed)
     head = Head(rng.normal(size=(classes, width)), rng.normal(size=classes))
     vectors = rng.normal(1, 2, size=(80, width)).astype(np.float32)
-    probability = fold._softmax(head.logits(vectors))
+    probability = softmax(head.logits(vectors), axis=1)
     validation = Predictions(
         example_id=np.array([f"v{i}" for i in range(80)]),
         label=rng.integers(0, classes, 80),
@@ -170,7 +171,8 @@ def refitted(table, *, precision=np.float64):
     erase = np.eye(width) - np.outer(direction, direction) / (direction @ direction)
     weight, bias = rng.normal(size=(classes, width)), rng.normal(size=classes)
     logits = table.hidden.astype(precision) @ (erase @ weight.T).astype(precision)
-    return table.with_probability(fold._softmax((logits + bias.astype(precision)).astype(float)))
+    logits = (logits + bias.astype(precision)).astype(float)
+    return table.with_probability(softmax(logits, axis=1))
 
 
 @pytest.mark.parametrize("precision", [np.float64, np.float32])
@@ -180,12 +182,12 @@ def test_an_erasure_under_a_new_head_is_a_head(classes, precision):
     found = fold.folded(one)
     vectors = np.random.default_rng(1).normal(1, 2, size=(50, 6)).astype(np.float32)
     expected = one.revise(fold._probe(one, vectors.astype(float), "a")).probability
-    np.testing.assert_allclose(fold._softmax(found.logits(vectors)), expected, atol=1e-6)
+    np.testing.assert_allclose(softmax(found.logits(vectors), axis=1), expected, atol=1e-6)
 
 
 def of_group(table):
     softness = np.where(table.groups["group"] == "a", 1.0, 2.0)[:, None]
-    return table.with_probability(fold._softmax(np.log(table.probability) / softness))
+    return table.with_probability(softmax(np.log(table.probability) / softness, axis=1))
 
 
 def threshold(table):
@@ -244,7 +246,8 @@ def test_rounding_to_half_moves_no_probability_beyond_its_bound():
     hidden = rng.normal(0, 0.05, size=(200, 6)).astype(np.float32)
     head = Head(rng.normal(size=(3, 6)), rng.normal(size=3))
     rounded = hidden.astype(np.float16).astype(np.float32)
-    moved = np.abs(fold._softmax(head.logits(hidden)) - fold._softmax(head.logits(rounded)))
+    exact, moved = (softmax(head.logits(h), axis=1) for h in (hidden, rounded))
+    moved = np.abs(exact - moved)
     allowed = proof.with_half(Bound(0.0, 0.0, ""), head, hidden).max_difference
     assert 0 < moved.max() <= allowed < 1e-3
     with pytest.raises(UnfoldableError, match="half precision"):

@@ -113,7 +113,7 @@ def _results(found: Figures) -> Iterator[str]:
                 estimate(m),
                 interval(m.low, m.high),
                 _floor(m),
-                f"{estimate(mean)} ({interval(mean.low, mean.high)})" if mean and several else "",
+                with_interval(mean) if several else "",
             ]
         )
     yield table(
@@ -147,7 +147,7 @@ def _groups(found: Figures) -> Iterator[str]:
         ]
         rows = []
         for group, n in found.sheet.group_sizes(attribute).items():
-            cells = [_with_interval(found.of(metric, attribute, group)) for metric in metrics]
+            cells = [with_interval(found.of(metric, attribute, group)) for metric in metrics]
             rows.append([inline(printable(group)), f"{n:,}", *cells])
         if rows and metrics:
             yield f"## By {inline(printable(attribute))}"
@@ -162,7 +162,8 @@ def _left_out(found: Figures, attribute: str) -> Iterator[str]:
         yield f"Left out of some comparisons: {inline('; '.join(groups))}."
 
 
-def _with_interval(m: Measurement | None) -> str:
+def with_interval(m: Measurement | None) -> str:
+    """Return a number with its interval in brackets, or why there is none."""
     if m is None:
         return ""
     if m.undefined:
@@ -173,7 +174,7 @@ def _with_interval(m: Measurement | None) -> str:
 
 def _calibration(found: Figures) -> Iterator[str]:
     rows = [
-        [metric_words(metric), _with_interval(m)]
+        [metric_words(metric), with_interval(m)]
         for metric in CALIBRATION
         if (m := found.of(metric)) is not None
     ]

@@ -3,7 +3,7 @@
 import os
 import shlex
 import shutil
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
@@ -185,12 +185,5 @@ def _unrevised(source: Source, folder: Path, split: str) -> Predictions:
     exam = proof.exam(task, answers, truncation=True)
     texts = proof.texts_of(task, exam.rows)
     found = proof.alone(folder, proof.Request(texts, task.classes, hidden=True, truncation=True))
-    return Predictions(
-        example_id=table.example_id,
-        label=table.label,
-        groups=table.groups,
-        prediction=found.probability.argmax(axis=1),
-        probability=found.probability,
-        classes=task.classes,
-        hidden=found.hidden,
-    )
+    plain = found.predictions(table.example_id, table.groups, task.classes)
+    return replace(plain, label=table.label)

@@ -12,8 +12,10 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
+from scipy.special import softmax
 
 from ..schema import Array, Predictions
+from ..training.second_stage import UNKNOWN
 
 Revise = Callable[[Predictions], Predictions]
 _SAME = 2e-6
@@ -116,11 +118,11 @@ def _answers(asked: Asked, hidden: Array) -> Array:
 def _probe(asked: Asked, hidden: Array, group: str) -> Predictions:
     """Return what the model would have answered had it seen these hidden vectors."""
     logits = asked.head.logits(hidden)
-    probability = _softmax(logits)
+    probability = softmax(logits, axis=1)
     n = len(hidden)
     return Predictions(
         example_id=np.array([f"probe{i}" for i in range(n)]),
-        label=np.full(n, -1),
+        label=np.full(n, UNKNOWN),
         groups={asked.attribute: np.full(n, group)} if asked.attribute else {},
         prediction=probability.argmax(axis=1),
         probability=probability,
@@ -149,7 +151,7 @@ def _check(asked: Asked, head: Head, hidden: Array) -> None:
     hidden = hidden.astype(np.float32).astype(np.float64)
     if (real := asked.validation.hidden) is not None:
         hidden = np.concatenate([hidden, real.astype(np.float64)])
-    missed = np.abs(_softmax(head.logits(hidden)) - _answers(asked, hidden)).max()
+    missed = np.abs(softmax(head.logits(hidden), axis=1) - _answers(asked, hidden)).max()
     if missed > _SAME:
         raise UnfoldableError(
             f"it is no linear function of the hidden vector (probabilities differ by {missed:.2g})"
@@ -159,8 +161,3 @@ def _check(asked: Asked, head: Head, hidden: Array) -> None:
 def _centred(probability: Array) -> Array:
     logits = np.log(probability)
     return np.asarray(logits - logits.mean(axis=1, keepdims=True))
-
-
-def _softmax(logits: Array) -> Array:
-    odds = np.exp(logits - logits.max(axis=1, keepdims=True))
-    return np.asarray(odds / odds.sum(axis=1, keepdims=True))

@@ -4,12 +4,12 @@ Every number is followed by the measurement that it is; what no measurement tell
 fill. A pack is no legal advice and no audit by an independent party.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from ..reporting.markdown import inline, table
-from ..reporting.wording import estimate, interval, metric_words, printable
+from ..reporting.wording import metric_words, printable
 from ..schema import Measurement
-from .card_text import YOURS, facts_of
+from .card_text import YOURS, facts_of, with_interval
 from .figures import Figures
 from .record import Record
 
@@ -33,9 +33,7 @@ class _References:
         if m not in self.cited:
             self.cited.append(m)
         number = self.cited.index(m) + 1
-        value = f"undefined: {inline(m.undefined)}" if m.undefined else estimate(m)
-        between = interval(m.low, m.high)
-        return f"{value}{f' ({between})' if between else ''} [m{number}](#m{number})"
+        return f"{with_interval(m)} [m{number}](#m{number})"
 
     def listed(self) -> Iterator[str]:
         """Yield the list of what was cited."""
@@ -131,21 +129,25 @@ def _tested(found: Figures, cited: _References) -> str:
 
 
 def _by_group(found: Figures, cited: _References) -> Iterator[str]:
+    metrics = ("accuracy", "selection_rate", "expected_calibration_error")
     for attribute in found.attributes:
-        rows = [
-            [
-                inline(printable(group)),
-                f"{n:,}",
-                *(
-                    cited.cite(found.of(metric, attribute, group))
-                    for metric in ("accuracy", "selection_rate", "expected_calibration_error")
-                ),
-            ]
-            for group, n in found.sheet.group_sizes(attribute).items()
-        ]
-        if rows:
+        if rows := _group_rows(found, cited, attribute, metrics):
             name = inline(printable(attribute))
             yield table([name, "n", "accuracy", "selection rate", "calibration error"], rows)
+
+
+def _group_rows(
+    found: Figures, cited: _References, attribute: str, metrics: Sequence[str]
+) -> list[list[str]]:
+    """Return a row a group of an attribute: its name, its size, and the metrics asked for."""
+    return [
+        [
+            inline(printable(group)),
+            f"{n:,}",
+            *(cited.cite(found.of(metric, attribute, group)) for metric in metrics),
+        ]
+        for group, n in found.sheet.group_sizes(attribute).items()
+    ]
 
 
 def ll144(record: Record, found: Figures) -> str:
@@ -174,16 +176,7 @@ def ll144(record: Record, found: Figures) -> str:
 
 def _impact(found: Figures, cited: _References) -> Iterator[str]:
     for attribute in found.attributes:
-        rows = [
-            [
-                inline(printable(group)),
-                f"{n:,}",
-                cited.cite(found.of("selection_rate", attribute, group)),
-                cited.cite(found.of("impact_ratio", attribute, group)),
-            ]
-            for group, n in found.sheet.group_sizes(attribute).items()
-        ]
-        if rows:
+        if rows := _group_rows(found, cited, attribute, ("selection_rate", "impact_ratio")):
             yield f"## {inline(printable(attribute))}"
             yield table(["category", "assessed", "selection rate", "impact ratio"], rows)
             if attribute in found.unknown:

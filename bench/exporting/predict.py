@@ -54,16 +54,8 @@ def predict(
         groups = {learned.attribute: source.categories(group).strings}
     with bar(console, "classifying") as progress:
         found = proof.alone(folder, request, progress)
-    n = len(request.texts)
-    answers = Predictions(
-        example_id=np.array([f"row{i + 1}" for i in range(n)]),
-        label=np.full(n, -1),
-        groups=groups,
-        prediction=found.probability.argmax(axis=1),
-        probability=found.probability,
-        classes=known.classes,
-        hidden=found.hidden,
-    )
+    ids = np.array([f"row{i + 1}" for i in range(len(request.texts))])
+    answers = found.predictions(ids, groups, known.classes)
     return revision.apply(folder, answers, folders=strategy_path)
 
 

@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ..schema import Array, BadInputError, Predictions, Task
+from ..training.second_stage import UNKNOWN
 from . import revision
 from .fold import Head, UnfoldableError
 from .record import Answers, Bound, Probe, ProofRow
@@ -49,6 +50,24 @@ class Alone(NamedTuple):
 
     probability: Array  # (n, n_classes) float64
     hidden: Array | None  # (n, hidden_size) float32
+
+    def first(self, n: int) -> "Alone":
+        """Return the answers to the first n texts."""
+        return Alone(self.probability[:n], None if self.hidden is None else self.hidden[:n])
+
+    def predictions(
+        self, example_id: Array, groups: Mapping[str, Array], classes: Sequence[str]
+    ) -> Predictions:
+        """Return the answers as predictions of unknown labels: the most probable class each."""
+        return Predictions(
+            example_id=example_id,
+            label=np.full(len(example_id), UNKNOWN),
+            groups=groups,
+            prediction=self.probability.argmax(axis=1),
+            probability=self.probability,
+            classes=tuple(classes),
+            hidden=self.hidden,
+        )
 
 
 def alone(folder: Path, request: Request, progress: Progress = lambda done, of: None) -> Alone:
@@ -152,15 +171,8 @@ class Exam:
         )
         found = alone(folder, request, progress)
         n = len(self.rows)
-        plain = Predictions(
-            example_id=self.task.example_id[self.rows],
-            label=np.full(n, -1),
-            groups=self.groups,
-            prediction=found.probability[:n].argmax(axis=1),
-            probability=found.probability[:n],
-            classes=self.task.classes,
-            hidden=None if found.hidden is None else found.hidden[:n],
-        )
+        ids = self.task.example_id[self.rows]
+        plain = found.first(n).predictions(ids, self.groups, self.task.classes)
         return Sat(revision.apply(folder, plain, folders=folders), found.probability[n:])
 
 

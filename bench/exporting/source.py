@@ -69,7 +69,8 @@ def find(run: Path, strategy: str, seed: int | None) -> Source:
     facts = run_folder.read_facts(run)
     cells = _cells_of(facts, run, strategy)
     chosen, because = _of_seed(cells, strategy, seed) if seed is not None else _median(cells, run)
-    suite, folder = _suite(run, facts, chosen)
+    suite, folder = recorded_suite(run, facts)
+    suite = _of_one(suite, facts, chosen)
     prepared = prepare.prepare(suite, folder=folder, cache=run.parent / ".cache")
     (cell,) = prepared.cells
     if cell.id != chosen.id:
@@ -134,20 +135,30 @@ def _validation(run: Path, cell: CellFacts) -> tuple[float, float, int]:
     return accuracy, float(np.log(np.maximum(given, 1e-300)).mean()), cell.seed
 
 
-def _suite(run: Path, facts: RunFacts, chosen: CellFacts) -> tuple[Suite, Path]:
-    """Return the run's suite, of one strategy and one seed, and the folder that it lies in."""
+def recorded_suite(run: Path, facts: RunFacts) -> tuple[Suite, Path]:
+    """Return the suite that a run recorded, and the folder that its relative paths start from.
+
+    Raises
+    ------
+    BadInputError
+        The suite's file is gone.
+    """
     file = run_folder.owner(run)
     if file is None:
         raise BadInputError(
             f"{run}: its suite's file is gone, which says where the data are; put it back where "
             "it was"
         )
-    whole = parse(Suite, facts.suite_toml, str(run / run_folder.FACTS))
-    strategy = whole.strategies[chosen.strategy]
+    return parse(Suite, facts.suite_toml, str(run / run_folder.FACTS)), file.parent
+
+
+def _of_one(suite: Suite, facts: RunFacts, chosen: CellFacts) -> Suite:
+    """Return a suite of one strategy, as it was tuned, and one seed."""
+    strategy = suite.strategies[chosen.strategy]
     if facts.tuning:
         strategy = strategy.with_options(facts.tuning.chosen[chosen.strategy])
     one = {"strategies": {chosen.strategy: strategy}, "seeds": (chosen.seed,), "tuning": None}
-    return whole.model_copy(update=one), file.parent
+    return suite.model_copy(update=one)
 
 
 def _changed(run: Path, chosen: CellFacts, now: Cell) -> str:

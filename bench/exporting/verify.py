@@ -10,10 +10,10 @@ from ..planning.identity import content_of
 from ..preparing import prepare
 from ..schema import BadInputError, Task
 from ..storage import files, run_folder
-from ..suite import Suite, parse
 from . import proof, record
 from .record import ProofRow, Record
 from .showing import bar
+from .source import recorded_suite
 
 DOCUMENTS = (".md",)
 """Endings of what people read, and fill in: no answer depends on it."""
@@ -126,12 +126,8 @@ def _task(folder: Path, known: Record, run: Path | None) -> Task:
         The run or its data are not here, or are others by now.
     """
     place = run or (folder.resolve() / known.run).resolve()
-    facts = run_folder.read_facts(place)
-    file = run_folder.owner(place)
-    if file is None:
-        raise BadInputError(f"{place}: its suite's file is gone, which says where the data are")
-    suite = parse(Suite, facts.suite_toml, str(place / run_folder.FACTS))
-    prepared = prepare.prepare(suite, folder=file.parent, cache=place.parent / ".cache")
+    suite, beside = recorded_suite(place, run_folder.read_facts(place))
+    prepared = prepare.prepare(suite, folder=beside, cache=place.parent / ".cache")
     if content_of(prepared.task, ()).examples != known.examples:
         raise BadInputError(f"{place}: its texts are not those that the export was proved on")
     return prepared.task
