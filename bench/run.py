@@ -11,7 +11,6 @@ from rich.console import Console
 
 from . import plugins, yardsticks
 from .audit import PACKAGE
-from .facts import RunFacts, TuningFacts
 from .gating import rules
 from .launch import local
 from .launch import ray as remote
@@ -20,15 +19,14 @@ from .launch.slots import Slots
 from .launch.worker import Job
 from .planning import missing, plan
 from .planning.plan import Cell
-from .preparing import prepare
+from .preparing import prepare, searching
 from .preparing.run_facts import facts_of
 from .schema import BadInputError, Predictions
 from .storage import examples, files, given_answers, records, run_folder
 from .suite import Suite, is_shipped, read
-from .tuning import budgets, record
+from .tuning import budgets
 from .tuning.budgets import BUDGET
-from .tuning.on_test import Wanted
-from .tuning.phases import Found, Search, Train, every
+from .tuning.phases import Found
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,7 +61,7 @@ def run(suite: Suite, wishes: Wishes) -> int:
         say_budget(suite, prepared, wishes.console)
         check_only(suite, wishes.only)
         found = searched(prepared, folder, slots, wishes) if suite.tuning else {}
-        prepared = with_found(prepared, found) if found else prepared
+        prepared = searching.with_found(prepared, found) if found else prepared
         others = budgets.cells(prepared.planner, prepared.chosen)
         asked = [*prepared.cells, *(c for those in others.values() for c in those)]
         jobs = jobs_of(prepared, _asked(asked, wishes.only), folder, wishes)
@@ -73,13 +71,15 @@ def run(suite: Suite, wishes: Wishes) -> int:
         stated = facts_of(prepared, wishes.text, command(suite, wishes), given)
         if found:
             with wishes.console.status("measuring the trials"):
-                stated = replace(stated, tuning=tuning_facts(prepared, found, stated, folder))
+                stated = searching.with_search(stated, prepared, found, folder)
         run_folder.write_facts(folder, stated)
         failed = train_missing(jobs, folder, slots, wishes)
         run_folder.name_models(folder, [(j.cell.label, j.cell.seed, j.cell.id) for j in jobs])
         if others:
             with wishes.console.status("measuring other budgets"):
-                run_folder.write_facts(folder, with_budgets(stated, prepared, others, folder))
+                run_folder.write_facts(
+                    folder, searching.with_budgets(stated, prepared, others, folder)
+                )
         with wishes.console.status("predicting the yardsticks"):
             predict_yardsticks(prepared, folder)
             keep_given(given, folder, prepared.content.whole)
@@ -239,7 +239,7 @@ def keep_given(given: Mapping[str, given_answers.Given], run: Path, task: str) -
 
 
 def _write_answers(answers: Mapping[tuple[str, str], Predictions], folder: Path) -> None:
-    records.write_predictions(folder / "predictions.parquet", answers)
+    records.write_predictions(folder / records.PREDICTIONS, answers)
 
 
 def with_seeds(suite: Suite, number: int | None) -> Suite:
@@ -291,68 +291,4 @@ def searched(
         announce(jobs, run, wishes.console)
         train_missing(jobs, run, slots, wishes)
 
-    return _search(prepared, run, train, wishes.only).made()
-
-
-def _search(
-    prepared: prepare.Prepared, run: Path, train: Train, only: Sequence[str] = ()
-) -> Search:
-    return Search(
-        planner=prepared.planner,
-        spaces=prepared.spaces,
-        task=prepared.task,
-        run=run,
-        train=train,
-        only=only,
-    )
-
-
-def known_cells(prepared: prepare.Prepared, run: Path) -> list[Cell]:
-    """Return the cells of a suite as far as they are known: trials, then what they chose.
-
-    Nothing is trained. Until the search is over, the suite's own options stand for the chosen.
-    """
-    found = _search(prepared, run, lambda cells: None).made() if prepared.spaces else {}
-    trials = [one.trial.cell for one in every(found.values())]
-    if found and all(one.validation is not None for one in every(found.values())):
-        prepared = with_found(prepared, found)
-    others = budgets.cells(prepared.planner, prepared.chosen)
-    return [*trials, *prepared.cells, *(c for those in others.values() for c in those)]
-
-
-def with_found(prepared: prepare.Prepared, found: Mapping[str, Found]) -> prepare.Prepared:
-    """Return the suite with the cells of the options that were chosen."""
-    chosen = {label: each.options for label, each in found.items()}
-    return replace(prepared, cells=tuple(prepared.planner.cells(chosen)), chosen=chosen)
-
-
-def tuning_facts(
-    prepared: prepare.Prepared, found: Mapping[str, Found], stated: RunFacts, run: Path
-) -> TuningFacts:
-    """Return what is said of the search, and write it for outside checks."""
-    wanted = _wanted(stated, prepared)
-    facts = record.facts_of(found, prepared.planner.tuning, wanted, run, prepared.task)
-    record.write(run, facts)
-    return facts
-
-
-def with_budgets(
-    stated: RunFacts,
-    prepared: prepare.Prepared,
-    made: Mapping[budgets.Place, Sequence[Cell]],
-    run: Path,
-) -> RunFacts:
-    """Return the facts with what the winners came to at other budgets."""
-    points = tuple(budgets.points(made, _wanted(stated, prepared), run, prepared.task))
-    tuning = replace(stated.tuning or TuningFacts(rule="", sampler=""), budgets=points)
-    record.write(run, tuning)
-    return replace(stated, tuning=tuning)
-
-
-def _wanted(stated: RunFacts, prepared: prepare.Prepared) -> Wanted:
-    """Return which test values a search is judged by."""
-    return Wanted(
-        performance=stated.performance_metric,
-        gap=stated.gap_metric,
-        settings=prepared.suite.audit.settings,
-    )
+    return searching.search(prepared, run, train, wishes.only).made()

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
-from typing import Any
+from typing import Any, NamedTuple
 
 import altair as alt
 
@@ -10,7 +10,7 @@ from ..facts import SearchedOption, TrialFacts, TuningFacts
 from .charts import ROWS
 from .drawing import Canvas, Figure, Spec, compiled
 from .looks import looks
-from .search import curves_of, where_words
+from .search import Where, curves_of, where_words
 from .sheet import Sheet
 from .wording import distinct, fixed, interval, marked, metric_words, printable
 
@@ -88,7 +88,6 @@ def trial_curves(sheet: Sheet, tuning: TuningFacts, canvas: Canvas) -> tuple[Fig
     """Return a chart a metric: the expected test value of the choice, over the trials."""
     figures: list[Figure] = []
     for where, lines in curves_of(tuning).items():
-        title = marked(where_words(where), "", "")
         rows = [
             {"x": p.k, "last": p.k == len(points), **_place(sheet, p.strategy), **_numbers(p)}
             for points in lines.values()
@@ -96,16 +95,9 @@ def trial_curves(sheet: Sheet, tuning: TuningFacts, canvas: Canvas) -> tuple[Fig
             if p.value is not None
         ]
         if rows:
-            spec = _lines(("trials of each strategy", title), _span(rows), False)
-            figures.append(
-                canvas.draw(
-                    f"trials-{len(figures)}",
-                    spec,
-                    _apart(rows),
-                    title=title,
-                    alternative=f"{title} of the choice among k trials, a line a strategy.",
-                )
-            )
+            words = "of the choice among k trials, a line a strategy."
+            chart = _Curves(f"trials-{len(figures)}", "trials of each strategy", words)
+            figures.append(_drawn(canvas, chart, where, rows))
     return tuple(figures)
 
 
@@ -113,7 +105,6 @@ def budget_curves(sheet: Sheet, tuning: TuningFacts, canvas: Canvas) -> tuple[Fi
     """Return a chart a metric: the tuned strategies' test value over the budget."""
     figures: list[Figure] = []
     for where in dict.fromkeys((p.metric, p.attribute) for p in tuning.budgets):
-        title = marked(where_words(where), "", "")
         points = [p for p in tuning.budgets if (p.metric, p.attribute) == where]
         most = max(p.fraction for p in points)
         rows = [
@@ -127,17 +118,36 @@ def budget_curves(sheet: Sheet, tuning: TuningFacts, canvas: Canvas) -> tuple[Fi
             if p.value is not None
         ]
         if rows:
-            spec = _lines(("budget, times the suite's", title), _span(rows), True)
-            figures.append(
-                canvas.draw(
-                    f"budgets-{len(figures)}",
-                    spec,
-                    _apart(rows),
-                    title=title,
-                    alternative=f"{title} of each tuned strategy, over the budget.",
-                )
+            words = "of each tuned strategy, over the budget."
+            chart = _Curves(
+                f"budgets-{len(figures)}", "budget, times the suite's", words, log=True
             )
+            figures.append(_drawn(canvas, chart, where, rows))
     return tuple(figures)
+
+
+class _Curves(NamedTuple):
+    """A chart of one metric's lines."""
+
+    name: str
+    across: str
+    """Title of the horizontal axis."""
+    alternative: str
+    """In words, after the metric's name."""
+    log: bool = False
+
+
+def _drawn(
+    canvas: Canvas, chart: _Curves, where: Where, rows: Sequence[Mapping[str, Any]]
+) -> Figure:
+    title = marked(where_words(where), "", "")
+    return canvas.draw(
+        chart.name,
+        _lines((chart.across, title), _span(rows), chart.log),
+        _apart(rows),
+        title=title,
+        alternative=f"{title} {chart.alternative}",
+    )
 
 
 def _numbers(point: Any) -> dict[str, Any]:

@@ -34,6 +34,8 @@ from ..schema import (
 )
 from . import files
 
+PREDICTIONS = "predictions.parquet"
+"""File of a cell's or a yardstick's predictions, in its folder."""
 TEXT = "text"
 GROUP = "group:"
 CLUSTER = "cluster"
@@ -202,7 +204,7 @@ def write_outcome(folder: Path, outcome: Outcome) -> None:
         answers["train", "original"] = outcome.train
     if outcome.start is not None:
         answers["start", "original"] = outcome.start
-    write_predictions(folder / "predictions.parquet", answers)
+    write_predictions(folder / PREDICTIONS, answers)
     files.write(folder / "ledger.json", files.to_json(asdict(outcome.ledger)))
     files.write(folder / "hardware.json", files.to_json(dict(outcome.hardware)))
     curve = {name: [getattr(p, name) for p in outcome.curve] for name in CurvePoint._fields}
@@ -211,9 +213,9 @@ def write_outcome(folder: Path, outcome: Outcome) -> None:
 
 def read_outcome(folder: Path) -> Outcome:
     """Read what `write_outcome` wrote."""
-    answers = read_predictions(folder / "predictions.parquet")
+    answers = read_predictions(folder / PREDICTIONS)
     test = {view: p for (split, view), p in answers.items() if split == "test"}
-    with damage_named(folder / "predictions.parquet"):
+    with damage_named(folder / PREDICTIONS):
         validation, _ = answers["validation", "original"], test["original"]
     with damage_named(folder / "hardware.json"):
         hardware = _hardware.validate_python(files.read_json(folder / "hardware.json"))

@@ -132,7 +132,7 @@ def _with_status(run: Path, cell: CellFacts, use: str = "") -> CellFacts:
         ledger, curve = records.read_ledger(folder), records.read_curve(folder)
         return replace(cell, status="finished", ledger=ledger, curve=curve)
     if failure.is_file():
-        return replace(cell, status="failed", reason=_reason(failure))
+        return replace(cell, status="failed", reason=failure_reason(failure))
     reason = "not run yet"
     if sealed:
         reason = f"holds another cell: {folder} was copied or renamed; run the suite again"
@@ -148,7 +148,14 @@ def _is_owner(folder: Path, cell: CellFacts, use: str) -> bool:
     return all(owner.get(key, value) == value for key, value in known.items())
 
 
-def _reason(failure: Path) -> str:
+def failure_reason(failure: Path) -> str:
+    """Return why a cell failed, as its file says.
+
+    Raises
+    ------
+    BadInputError
+        The file is damaged.
+    """
     with records.damage_named(failure):
         reason = files.read_json(failure)["reason"]
         if not isinstance(reason, str):
@@ -170,7 +177,7 @@ def evidence(run: Path, facts: RunFacts) -> list[Evidence]:
         if strategy.yardstick:
             folder = yardstick_folder(run, strategy.label, facts.task)
             if files.is_sealed(folder):
-                answers = records.read_predictions(folder / "predictions.parquet")
+                answers = records.read_predictions(folder / records.PREDICTIONS)
                 if known:
                     answers = {part: known.regrouped(p) for part, p in answers.items()}
                 with records.damage_named(folder):

@@ -11,6 +11,7 @@ from ..measuring import measure
 from ..planning.plan import Cell, Planner, with_seed
 from ..schema import Evidence, Task
 from ..storage import examples, records, run_folder
+from ..storage.examples import Examples
 from .on_test import Wanted
 
 BUDGET = " · budget "
@@ -39,8 +40,9 @@ def points(
 ) -> Iterator[BudgetPoint]:
     """Yield what every budget came to, of the seeds that are finished; mean over seeds."""
     names = {f"{label}{BUDGET}{fraction:g}": (label, fraction) for label, fraction in made}
-    known = [_evidence(name, made[place], run, task) for name, place in names.items()]
-    evidence = [one for one in known if one is not None]
+    known = examples.of_task(task)
+    every = [_evidence(name, made[place], run, known) for name, place in names.items()]
+    evidence = [one for one in every if one is not None]
     if not evidence:
         return
     metrics = tuple(wanted.metrics)
@@ -58,13 +60,12 @@ def points(
             )
 
 
-def _evidence(name: str, made: Sequence[Cell], run: Path, task: Task) -> Evidence | None:
-    known = examples.of_task(task)
+def _evidence(name: str, made: Sequence[Cell], run: Path, known: Examples) -> Evidence | None:
     done = {c.seed: run_folder.cell_folder(run, c.id) for c in made}
     done = {seed: folder for seed, folder in done.items() if run_folder.is_finished(folder)}
     if not done:
         return None
-    answers = [records.read_predictions(f / "predictions.parquet") for f in done.values()]
+    answers = [records.read_predictions(f / records.PREDICTIONS) for f in done.values()]
     return Evidence(
         strategy=name,
         seeds=tuple(done),

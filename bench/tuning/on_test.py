@@ -68,7 +68,7 @@ def values(first: Mapping[str, Sequence[Scored]], wanted: Wanted, run: Path, tas
 
 def _test(run: Path, one: Scored) -> Predictions:
     folder = run_folder.cell_folder(run, one.trial.cell.id)
-    return records.read_predictions(folder / "predictions.parquet")["test", "original"]
+    return records.read_predictions(folder / records.PREDICTIONS)["test", "original"]
 
 
 def _measured(

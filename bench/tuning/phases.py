@@ -6,7 +6,7 @@ from pathlib import Path
 
 from ..planning.plan import Cell, Planner
 from ..schema import Task
-from ..storage import examples, files, records, run_folder
+from ..storage import examples, records, run_folder
 from ..storage.examples import Examples
 from ..suite import Tuning
 from . import trials as making
@@ -107,13 +107,13 @@ class Search:
         folder = run_folder.cell_folder(self.run, trial.cell.id)
         if not run_folder.is_finished(folder):
             return Scored(trial, None, _why(run_folder.failure_file(self.run, trial.cell.id)))
-        answers = records.read_predictions(folder / "predictions.parquet")
+        answers = records.read_predictions(folder / records.PREDICTIONS)
         validation = known.regrouped(answers["validation", "original"])
         return scored(trial, validation, self.tuning, self.planner.attribute)
 
 
 def _why(failure: Path) -> str:
-    return str(files.read_json(failure)["reason"]) if failure.is_file() else "not run yet"
+    return run_folder.failure_reason(failure) if failure.is_file() else "not run yet"
 
 
 def every(found: Iterable[Found]) -> list[Scored]:
