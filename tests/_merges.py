@@ -7,15 +7,12 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from types import SimpleNamespace
 from unittest import mock
 
 from typer.testing import CliRunner
 
-from tests import _house, _tiny
-from tunefair import run as stages
+from tests import _house, _in_process, _tiny
 from tunefair.cli import app as command_line
-from tunefair.launch import worker
 from tunefair.schema import BadInputError
 
 SUITE = """
@@ -122,18 +119,7 @@ def copy(project: Path, to: Path) -> Path:
 @contextmanager
 def at_home() -> Iterator[None]:
     """Train cells in this process, and write no page."""
-
-    def launcher(wishes, slots, watch, finished):
-        def launch(jobs):
-            for job in jobs:
-                finished(job, worker.attempt(job, lambda fraction, words: None)[0])
-
-        return SimpleNamespace(launch=launch)
-
-    with (
-        mock.patch.object(stages, "_launcher", launcher),
-        mock.patch.object(command_line, "_report"),
-    ):
+    with _in_process.launcher(), mock.patch.object(command_line, "_report"):
         yield
 
 

@@ -1,17 +1,9 @@
 """A small suite with a search, run in this process: every cell one after the other."""
 
-import io
 import math
 from pathlib import Path
-from types import SimpleNamespace
-from unittest import mock
 
-from rich.console import Console
-
-from tests import _house
-from tunefair import run as stages
-from tunefair import suite
-from tunefair.launch import worker
+from tests import _house, _in_process
 from tunefair.storage import files
 
 TUNING = "[tuning]\ntrials = 4\nselection = 'validation_log_loss'\n"
@@ -44,33 +36,8 @@ def run(
         if left[0] < 0:
             raise Killed
 
-    console = Console(file=io.StringIO(), width=300)
-    trained: list[str] = []
-
-    def launcher(wishes, slots, watch, finished):
-        def launch(jobs):
-            for job in jobs:
-                trained.append(job.cell.label)
-                finished(job, worker.attempt(job, report)[0])
-
-        return SimpleNamespace(launch=launch)
-
-    wishes = stages.Wishes(
-        file=file,
-        text=file.read_text(),
-        runs=file.with_name("runs"),
-        only=only,
-        jobs="1",
-        device="cpu",
-        processes=1,
-        cell_timeout_seconds=math.inf,
-        launcher="local",
-        address="",
-        console=console,
-    )
-    with mock.patch.object(stages, "_launcher", launcher):
-        stages.run(suite.read(file), wishes)
-    return trained, console.file.getvalue()
+    trained, said, _ = _in_process.run(file, only=only, report=report)
+    return [job.cell.label for job in trained], said
 
 
 def record(file: Path) -> dict:

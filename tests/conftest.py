@@ -19,8 +19,15 @@ if os.environ.get("CI"):
     settings.load_profile("ci")
 
 
+@pytest.fixture(scope="module", autouse=True)
+def environment_of_the_module():
+    """What a module's fixtures change in the environment ends with the module."""
+    with mock.patch.dict(os.environ):
+        yield
+
+
 @pytest.fixture(autouse=True)
-def restored_environment():
+def environment_of_the_test():
     """The command line changes the environment of its process: no test sees another's changes."""
     with mock.patch.dict(os.environ):
         yield

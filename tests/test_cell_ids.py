@@ -1,21 +1,15 @@
 """A cell is trained again only when its predictions would change, or to keep more of it."""
 
 import csv
-import io
-import math
 import shutil
-from types import SimpleNamespace
 from unittest import mock
 
 import numpy as np
 import pytest
-from rich.console import Console
 
 import tunefair
-from tests import _house, _tiny
-from tunefair import run as stages
+from tests import _house, _in_process, _tiny
 from tunefair import suite
-from tunefair.launch import worker
 from tunefair.planning import identity, missing, plan
 from tunefair.planning.identity import TaskContent, bare
 from tunefair.preparing import prepare
@@ -235,33 +229,8 @@ def run(file, *changes):
         text = text.replace(old, new)
     changed = file.with_name("changed.toml")
     changed.write_text(text)
-    console = Console(file=io.StringIO(), width=300)
-    trained = []
-
-    def launcher(wishes, slots, watch, finished):
-        def launch(jobs):
-            for job in jobs:
-                trained.append((job.cell.label, job.again))
-                finished(job, worker.attempt(job, lambda fraction, words: None)[0])
-
-        return SimpleNamespace(launch=launch)
-
-    wishes = stages.Wishes(
-        file=changed,
-        text=changed.read_text(),
-        runs=file.with_name("runs"),
-        only=(),
-        jobs="1",
-        device="cpu",
-        processes=1,
-        cell_timeout_seconds=math.inf,
-        launcher="local",
-        address="",
-        console=console,
-    )
-    with mock.patch.object(stages, "_launcher", launcher):
-        failed = stages.run(suite.read(changed), wishes)
-    return trained, console.file.getvalue(), failed
+    trained, said, failed = _in_process.run(changed)
+    return [(job.cell.label, job.again) for job in trained], said, failed
 
 
 def outcome(file):

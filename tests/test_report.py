@@ -112,8 +112,7 @@ def test_the_page_is_the_same_in_another_process() -> None:
         "import hashlib, tests._results as r; from tunefair.reporting.report import render; "
         "print(hashlib.sha256(render(r.results(), r.facts()).encode()).hexdigest())"
     )
-    root = Path(__file__).parents[1]
-    environment = os.environ | {"PYTHONHASHSEED": "7", "PYTHONPATH": f"{root}:{root / 'src'}"}
+    environment = os.environ | {"PYTHONHASHSEED": "7"}
     other = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, check=True, env=environment
     )
