@@ -60,6 +60,7 @@ def run(suite: Suite, wishes: Wishes) -> int:
             )
         say_budget(suite, prepared, wishes.console)
         check_only(suite, wishes.only)
+        given = given_answers.read_all(suite.answers, wishes.file.parent, prepared.task)
         found = searched(prepared, folder, slots, wishes) if suite.tuning else {}
         prepared = searching.with_found(prepared, found) if found else prepared
         others = budgets.cells(prepared.planner, prepared.chosen)
@@ -67,7 +68,6 @@ def run(suite: Suite, wishes: Wishes) -> int:
         jobs = jobs_of(prepared, _asked(asked, wishes.only), folder, wishes)
         announce(jobs, folder, wishes.console)
         examples.write(folder, prepared.task)
-        given = given_answers.read_all(suite.answers, wishes.file.parent, prepared.task)
         stated = facts_of(prepared, wishes.text, command(suite, wishes), given)
         if found:
             with wishes.console.status("measuring the trials"):

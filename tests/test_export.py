@@ -246,8 +246,8 @@ def test_rounding_to_half_moves_no_probability_beyond_its_bound():
     hidden = rng.normal(0, 0.05, size=(200, 6)).astype(np.float32)
     head = Head(rng.normal(size=(3, 6)), rng.normal(size=3))
     rounded = hidden.astype(np.float16).astype(np.float32)
-    exact, moved = (softmax(head.logits(h), axis=1) for h in (hidden, rounded))
-    moved = np.abs(exact - moved)
+    exact, stored = (softmax(head.logits(h), axis=1) for h in (hidden, rounded))
+    moved = np.abs(exact - stored)
     allowed = proof.with_half(Bound(0.0, 0.0, ""), head, hidden).max_difference
     assert 0 < moved.max() <= allowed < 1e-3
     with pytest.raises(UnfoldableError, match="half precision"):
